@@ -1,0 +1,1 @@
+"""Benchmarks: accuracy and speed against analytic truth and against other packages, and timings for asv."""

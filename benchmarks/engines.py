@@ -1,0 +1,177 @@
+"""Run volcorr, spam and al-dvc on the same pair at the same points.
+
+The peers live in an environment of their own, are called through their public functions by the small programs in
+``benchmarks/peers``, and hand back arrays: nothing of theirs is imported here.
+"""
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PEERS = {"spam": "run_spam.py", "al-dvc": "run_aldvc.py"}
+AXES = ("z", "y", "x")
+
+
+@dataclass(frozen=True)
+class PointGrid:
+    """A regular grid of measurement points: `first`, `spacing` and `count` along z, y, x in voxels."""
+
+    first: tuple[int, int, int]
+    spacing: tuple[int, int, int]
+    count: tuple[int, int, int]
+
+    @classmethod
+    def inside(cls, shape: tuple[int, ...], *, margin: int, spacing: int) -> "PointGrid":
+        """Lay points at least `margin` voxels from every face, centred."""
+        spans = [n - 1 - 2 * margin for n in shape]
+        if min(spans) < spacing:
+            raise SystemExit(f"a volume of {shape} is too small for points {margin} voxels from its faces")
+        counts = [span // spacing + 1 for span in spans]
+        first = [margin + (span - (n - 1) * spacing) // 2 for span, n in zip(spans, counts, strict=True)]
+        return cls(tuple(first), (spacing,) * 3, tuple(counts))
+
+    @property
+    def points(self) -> np.ndarray:
+        """(n, 3) positions, x fastest."""
+        axes = [f + s * np.arange(n) for f, s, n in zip(self.first, self.spacing, self.count, strict=True)]
+        return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """First and last position along z, y, x."""
+        return tuple((f, f + s * (n - 1)) for f, s, n in zip(self.first, self.spacing, self.count, strict=True))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one package measured at the points of a grid (zyx, voxels; NaN where it gave no valid answer)."""
+
+    engine: str
+    u: np.ndarray
+    sigma: np.ndarray | None
+    wall: float
+    cpu: float
+    stages: Mapping[str, float] = field(default_factory=dict)
+    version: str = ""
+
+    @property
+    def valid(self) -> np.ndarray:
+        """(n,) where the package gave an answer."""
+        return np.isfinite(self.u).all(1)
+
+
+def run_volcorr(
+    reference: np.ndarray,
+    deformed: np.ndarray,
+    grid: PointGrid,
+    *,
+    subset_size: int,
+    threads: int,
+    mask: np.ndarray | None = None,
+) -> Outcome:
+    """Correlate with volcorr."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    import volcorr
+
+    stages: dict[str, float] = {}
+    wall, cpu = time.perf_counter(), time.process_time()
+    fields = volcorr.correlate(
+        reference,
+        deformed,
+        subset_size=subset_size,
+        spacing=grid.spacing,
+        mask=mask,
+        roi=tuple((low, high + 1) for low, high in grid.ranges),
+        threads=threads,
+        progress=False,
+        timings=stages,
+    )
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    if fields["cc"].shape != grid.count:
+        raise SystemExit(f"volcorr measured a grid of {fields['cc'].shape} points, expected {grid.count}")
+    u, sigma = (np.stack([fields[f"{name}_{axis}"].to_numpy().ravel() for axis in AXES], 1) for name in ("u", "sigma"))
+    try:
+        number = version("volcorr")
+    except PackageNotFoundError:
+        number = "checkout"
+    return Outcome("volcorr", u, sigma, wall, cpu, stages, number)
+
+
+def run_peer(
+    engine: str,
+    python: Path,
+    reference: np.ndarray,
+    deformed: np.ndarray,
+    grid: PointGrid,
+    *,
+    subset_size: int,
+    threads: int,
+    wanted: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+    start: np.ndarray | None = None,
+    **settings: Any,
+) -> Outcome:
+    """Correlate with a peer, in the environment of the interpreter `python`.
+
+    `wanted` (n,) says which points are asked for; `start` (n, 3) are displacements to start from, for peers that
+    take them; `settings` go to the peer's program.
+    """
+    program = Path(__file__).parent / "peers" / PEERS[engine]
+    chosen = np.ones(len(grid.points), bool) if wanted is None else wanted
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = {"reference": reference, "deformed": deformed, "mask": mask, "start": start}
+        for name, array in (arrays | {"points": grid.points, "wanted": chosen}).items():
+            if array is not None:
+                np.save(Path(folder, f"{name}.npy"), array)
+        request = settings | {"ranges": grid.ranges, "spacing": grid.spacing, "count": grid.count}
+        request |= {"half": subset_size // 2, "threads": threads}
+        Path(folder, "settings.json").write_text(json.dumps(request))
+        done = subprocess.run([python, program, folder], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"{engine} failed: {done.stderr.strip()[-2000:]}")
+        with np.load(Path(folder, "result.npz")) as result:
+            found = dict(result)
+    u = np.where(found["valid"][:, None] & chosen[:, None], found["u"], np.nan)
+    stages = json.loads(str(found["stages"]))
+    wall, cpu = float(found["wall"]), float(found["cpu"])
+    return Outcome(engine, u, found.get("sigma"), wall, cpu, stages, str(found["version"]))
+
+
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """Format rows of text as a markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def machine() -> dict[str, Any]:
+    """Say what the numbers were measured on."""
+    import os
+    import platform
+
+    model = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def save_report(path: Path, report: Mapping[str, Any], table: str) -> None:
+    """Write the numbers as JSON to `path` and the table beside it as markdown, and show the table."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1, default=float) + "\n")
+    path.with_suffix(".md").write_text(table + "\n")
+    print(table)

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+
+from volcorr.provenance import check_unchanged
+from volio import InputError
+
+
+def test_present_checksums_are_returned_and_compared(tmp_path: Path) -> None:
+    file = tmp_path / "a.tif"
+    file.write_bytes(b"one")
+    recorded = check_unchanged({"reference": file}, {})
+    assert check_unchanged({"reference": file}, recorded) == recorded
+    file.write_bytes(b"two")
+    with pytest.raises(InputError, match=r"a\.tif is not the reference of the recorded run"):
+        check_unchanged({"reference": file}, recorded)

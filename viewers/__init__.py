@@ -1,0 +1,62 @@
+"""Figures of displacement, strain and correlation fields.
+
+Every figure is a :class:`matplotlib.figure.Figure` on the Agg canvas: no display and no global state is used.
+
+>>> from viewers import draw_strain, save_figure                      # doctest: +SKIP
+>>> save_figure(draw_strain(fields, reference), "strain_e_zz.png")    # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from viewers.arrows import draw_displacement_arrows
+    from viewers.figures import draw_figures
+    from viewers.maps import (
+        draw_correlation,
+        draw_displacement,
+        draw_status,
+        draw_strain,
+        draw_strain_components,
+    )
+    from viewers.profiles import draw_correlation_histogram, draw_strain_profile
+    from viewers.sections import cut_sections
+    from viewers.style import save_figure
+
+__all__ = [
+    "cut_sections",
+    "draw_correlation",
+    "draw_correlation_histogram",
+    "draw_displacement",
+    "draw_displacement_arrows",
+    "draw_figures",
+    "draw_status",
+    "draw_strain",
+    "draw_strain_components",
+    "draw_strain_profile",
+    "save_figure",
+]
+
+_MODULES = {
+    "cut_sections": "sections",
+    "draw_correlation": "maps",
+    "draw_correlation_histogram": "profiles",
+    "draw_displacement": "maps",
+    "draw_displacement_arrows": "arrows",
+    "draw_figures": "figures",
+    "draw_status": "maps",
+    "draw_strain": "maps",
+    "draw_strain_components": "maps",
+    "draw_strain_profile": "profiles",
+    "save_figure": "style",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"viewers.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'viewers' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

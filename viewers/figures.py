@@ -1,0 +1,121 @@
+"""All figures of one field, written into a folder."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from viewers.arrows import draw_displacement_arrows
+from viewers.maps import draw_correlation, draw_displacement, draw_status, draw_strain, draw_strain_components
+from viewers.profiles import draw_correlation_histogram, draw_strain_profile
+from viewers.sections import Sections, cut_sections
+from viewers.style import save_figure, symbol
+from volcorr.fields import DISPLACEMENT, STRAIN, valid_points
+from volio.errors import InputError, OutputError
+from volio.progress import Progress
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from volio import Volume
+
+__all__ = ["draw_figures"]
+
+_logger = logging.getLogger(__name__)
+
+Drawing = Callable[[], Figure]
+
+
+def draw_figures(fields: "xr.Dataset", reference: "Volume | None", folder: str | Path) -> list[Path]:
+    """Draw all figures that a field allows, and write them as PNG files of 150 dots per inch.
+
+    ============================================== =====================================================
+    File (``.png``)                                Shows
+    ============================================== =====================================================
+    ``strain_e_zz``                                axial strain over three sections
+    ``strain_components``                          the six components over the upright section zx
+    ``strain_profile``                             mean normal strains along z, and the spread of e_zz
+    ``displacement_arrows``                        displacement in three sections
+    ``displacement_u_z``, ``_u_y``, ``_u_x``       one displacement component over three sections
+    ``displacement_arrows_without_rigid_motion``   displacement, rotation and translation removed
+    ``displacement_u_z_without_rigid_motion``      axial displacement, rotation and translation removed
+    ``correlation``                                correlation coefficient over three sections
+    ``correlation_histogram``                      its distribution over all points
+    ``status``                                     why points are invalid
+    ============================================== =====================================================
+
+    Strain figures need a field with strain; ``status`` is drawn where a point is invalid; those without rigid
+    motion where enough points are valid to tell it. Figures of these names are replaced, other files stay.
+
+    Parameters
+    ----------
+    fields : xarray.Dataset
+        Displacement or strain field with dimensions (z, y, x).
+    reference : Volume or None
+        The (z, y, x) volume that it was measured on; only three slices of it are read. None draws none.
+    folder : str or Path
+        Where to write; made when missing.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the table.
+
+    Raises
+    ------
+    InputError
+        If the dataset is not a field, or the reference does not belong to it.
+    OutputError
+        If the folder cannot be written to.
+    """
+    folder = Path(folder)
+    sections = cut_sections(fields, reference)
+    drawings = _drawings(fields, sections)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"folder {folder} cannot be made ({error.strerror}); choose another folder") from error
+    paths = []
+    with Progress(len(drawings), unit="figures", label="drawing") as progress:
+        for name, draw in drawings.items():
+            paths.append(save_figure(draw(), folder / f"{name}.png"))
+            progress.update()
+    return paths
+
+
+def _drawings(fields: "xr.Dataset", sections: Sections) -> dict[str, Drawing]:
+    """Return what to draw, by file name, in order."""
+    drawings: dict[str, Drawing] = {}
+    if all(name in fields for name in STRAIN):
+        drawings["strain_e_zz"] = partial(draw_strain, fields, sections)
+        drawings["strain_components"] = partial(draw_strain_components, fields, sections)
+        drawings["strain_profile"] = partial(draw_strain_profile, fields)
+    drawings["displacement_arrows"] = partial(draw_displacement_arrows, fields, sections)
+    for name in DISPLACEMENT:
+        drawings[f"displacement_{name}"] = partial(draw_displacement, fields, sections, component=name)
+    drawings |= _without_rigid_motion(fields, sections)
+    drawings["correlation"] = partial(draw_correlation, fields, sections)
+    drawings["correlation_histogram"] = partial(draw_correlation_histogram, fields)
+    if not valid_points(fields).all():
+        drawings["status"] = partial(draw_status, fields, sections)
+    return drawings
+
+
+def _without_rigid_motion(fields: "xr.Dataset", sections: Sections) -> dict[str, Drawing]:
+    from volcorr.rigid import remove_rigid_motion
+
+    try:
+        still, motion = remove_rigid_motion(fields)
+    except InputError as error:
+        _logger.info("no figure without rigid motion: %s", error)
+        return {}
+    what = f"rigid motion removed (rotation {motion.angle:.3g}°)"
+    arrows = partial(draw_displacement_arrows, still, sections, title=f"Displacement, {what}")
+    axial = partial(draw_displacement, still, sections, component="u_z", title=f"Displacement {symbol('u_z')}, {what}")
+    return {
+        "displacement_arrows_without_rigid_motion": arrows,
+        "displacement_u_z_without_rigid_motion": axial,
+    }

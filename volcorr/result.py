@@ -1,0 +1,200 @@
+"""The result folder of a run: what it holds, how it is written, and what can be made from it later."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from volio import FormatError, InputError, OutputError, VolcorrError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from volcorr.settings import Measure
+
+__all__ = ["Table", "build_result", "check_target", "export_fields", "recompute_strain", "write_fields", "write_json"]
+
+FIELDS: Final = "fields.zarr"
+POINTS: Final = "points.csv"
+IMAGE: Final = "fields.vti"
+FIGURES: Final = "figures"
+CONFIG: Final = "config.toml"
+SUMMARY: Final = "summary.json"
+LOG: Final = "log.jsonl"
+
+#: What fields can be exported to.
+Table = Literal["csv", "parquet", "vtk"]
+_SUFFIX: Final = {"csv": ".csv", "parquet": ".parquet", "vtk": ".vti"}
+
+
+def check_target(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Refuse a result folder that must not be replaced, before any work is done.
+
+    Parameters
+    ----------
+    folder : Path
+        Result folder to make.
+    overwrite : bool
+        Whether an earlier result may be replaced. Nothing else is: a folder without fields is not ours.
+    inputs : iterable of Path
+        Files that must not lie inside `folder`.
+
+    Raises
+    ------
+    OutputError
+        `folder` exists and may not be replaced.
+    """
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise OutputError(f"{folder} exists: choose another output, or replace it with --overwrite")
+    if not (folder / FIELDS).is_dir() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputError(f"{folder} is not a result of volcorr and is not replaced: choose another output")
+    for path in inputs:
+        if folder.resolve() in path.resolve().parents:
+            raise OutputError(f"{path} lies inside {folder}, which would be replaced: choose another output")
+
+
+@contextmanager
+def build_result(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+    """Yield a temporary folder that becomes the result `folder` when the block ends well, and is removed if not.
+
+    Parameters
+    ----------
+    folder, overwrite, inputs
+        See :func:`check_target`.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    OutputError
+        `folder` may not be replaced, or cannot be written.
+    """
+    from volio import staged
+
+    check_target(folder, overwrite=overwrite, inputs=inputs)
+    with staged(folder, overwrite=overwrite) as temporary:
+        temporary.mkdir()
+        try:
+            yield temporary
+        except VolcorrError as error:
+            # a user knows the folder by its own name only
+            raise type(error)(str(error).replace(str(temporary), str(folder))) from error
+
+
+def write_fields(fields: "xr.Dataset", folder: Path) -> None:
+    """Write fields into `folder` as Zarr, as a table of points and as a VTK image."""
+    from volcorr.export import write_csv, write_vtk
+    from volcorr.fields import save_fields
+
+    save_fields(fields, folder / FIELDS)
+    write_csv(fields, folder / POINTS)
+    write_vtk(fields, folder / IMAGE)
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> Path:
+    """Write `content` as JSON that a person can read."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    return path
+
+
+def recompute_strain(
+    source: Path,
+    target: Path,
+    *,
+    measure: "Measure" = "green-lagrange",
+    window: int | tuple[int, int, int] = 3,
+    overwrite: bool = False,
+) -> "xr.Dataset":
+    """Compute strain anew from the displacements of an earlier result.
+
+    Parameters
+    ----------
+    source : Path
+        A ``fields.zarr``, or the result folder that holds one.
+    target : Path
+        Folder to make, with ``fields.zarr``, ``points.csv`` and ``fields.vti``.
+    measure : {"green-lagrange", "infinitesimal"}
+        Strain measure.
+    window : int, or three odd ints
+        Points (z, y, x) that one strain value is fitted to.
+    overwrite : bool
+        Replace `target` where it exists.
+
+    Returns
+    -------
+    xarray.Dataset
+        The fields written.
+
+    Raises
+    ------
+    FormatError
+        `source` holds no fields.
+    OutputError
+        `target` exists, or cannot be written.
+    """
+    from volcorr import strain
+    from volcorr.fields import open_fields
+
+    with build_result(target, overwrite=overwrite, inputs=[source]) as folder:
+        fields = strain(open_fields(source), measure=measure, window=window)
+        write_fields(fields, folder)
+    return fields
+
+
+def export_fields(source: Path, target: Path | None = None, *, to: Table, overwrite: bool = False) -> Path:
+    """Write the fields of a result as a table of points or a VTK image.
+
+    Parameters
+    ----------
+    source : Path
+        A ``fields.zarr``, or the result folder that holds one.
+    target : Path, optional
+        File to write; by default the name of the result in the current directory.
+    to : {"csv", "parquet", "vtk"}
+        Kind of file.
+    overwrite : bool
+        Replace `target` where it exists.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    FormatError
+        `source` holds no fields.
+    InputError
+        `to` is not known.
+    OutputError
+        `target` exists, or cannot be written.
+    """
+    from volcorr import export
+    from volcorr.fields import open_fields
+
+    if to not in get_args(Table):
+        raise InputError(f"to must be one of {', '.join(get_args(Table))}, got {to!r}")
+    writers: dict[str, Callable[..., Any]] = {
+        "csv": export.write_csv,
+        "parquet": export.write_parquet,
+        "vtk": export.write_vtk,
+    }
+    if target is None:
+        target = Path(_name_of(source) + _SUFFIX[to])
+    writers[to](open_fields(source), target, overwrite=overwrite)
+    return target
+
+
+def _name_of(source: Path) -> str:
+    """Name for what is made of a result: that of its folder."""
+    path = source.resolve()
+    name = path.parent.name if path.name == FIELDS else path.name.removesuffix(".zarr")
+    if not name:
+        raise FormatError(f"{source} is not a result of volcorr: give a result folder or a fields.zarr")
+    return name
