@@ -37,8 +37,8 @@ SPACING = 8
 CORRECTION = 3
 #: A point of a level counts when its correlation is at least this.
 MIN_CC = 0.3
-#: Points of one unit of parallel work.
-BATCH = 16
+#: Voxels of the windows that are searched at once.
+BATCH_VOXELS = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,12 +162,12 @@ def _search_level(
 def search_zncc(
     reference: "NDArray[np.float32]",
     deformed: "NDArray[np.float32]",
-    point: "NDArray[np.int64]",
+    points: "NDArray[np.int64]",
     guess: "NDArray[np.float64]",
     half: "NDArray[np.int64]",
     reach: "NDArray[np.int64]",
-) -> "tuple[NDArray[np.float64], float]":
-    """Find one subset of the reference in the deformed volume, by zero-normalised cross-correlation.
+) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+    """Find subsets of the reference in the deformed volume, by zero-normalised cross-correlation.
 
     Every shift up to `reach` voxels from the rounded `guess` is tried whose subset lies wholly in the volume: the
     window is larger than the subset, and nothing wraps around.
@@ -175,65 +175,76 @@ def search_zncc(
     Parameters
     ----------
     reference, deformed : (z, y, x) float32 arrays
-    point : (3,) int array
-        Centre of the subset in the reference.
-    guess : (3,) float array
-        Expected displacement in voxels.
+    points : (n, 3) int array
+        Centres of the subsets in the reference, at least `half` from its faces.
+    guess : (n, 3) float array
+        Expected displacements in voxels.
     half, reach : (3,) int arrays
-        Half edges of the subset; largest distance from the guess.
+        Half edges of the subsets; largest distance from the guess.
 
     Returns
     -------
-    (3,) float64 array
-        Displacement of the best match, between voxels by a parabola through the peak.
-    float
-        Its correlation; NaN when no shift is possible or the subset has no texture.
+    (n, 3) float64 array
+        Displacement of the best match, between voxels by a parabola through the peak; the guess where there is none.
+    (n,) float64 array
+        Its correlation; NaN where no shift is possible or the subset has no texture.
     """
-    first = point - half
-    template = reference[tuple(slice(a, b) for a, b in zip(first, point + half + 1, strict=True))].astype(np.float64)
-    size = np.asarray(template.shape)
-    middle = first + np.round(guess).astype(int)
-    low = np.maximum(middle - reach, 0)
-    high = np.minimum(middle + reach + size, deformed.shape)
-    if np.any(high - low < size):
-        return np.asarray(guess, np.float64), np.nan
-    window = deformed[tuple(slice(a, b) for a, b in zip(low, high, strict=True))].astype(np.float64)
-    template -= template.mean()
-    window -= window.mean()
-    norm = np.sqrt(np.sum(template**2))
-    padded = [fft.next_fast_len(n, real=True) for n in window.shape]
-    product = fft.rfftn(window, padded) * np.conj(fft.rfftn(template, padded))
-    shifts = tuple(slice(n) for n in high - low - size + 1)
-    cross = fft.irfftn(product, padded)[shifts]
+    size, low = 2 * half + 1, points + np.round(guess).astype(int) - half - reach
+    template = _cut(reference, points - half, size)
+    window = _cut(deformed, low, size + 2 * reach)
+    template -= template.mean(axis=(1, 2, 3), keepdims=True)
+    window -= window.mean(axis=(1, 2, 3), keepdims=True)
+    norm = np.sqrt(np.sum(template**2, axis=(1, 2, 3), dtype=np.float64))
+    padded = [fft.next_fast_len(int(n), real=True) for n in window.shape[1:]]
+    product = fft.rfftn(window, padded, axes=(1, 2, 3)) * np.conj(fft.rfftn(template, padded, axes=(1, 2, 3)))
+    shifts = tuple(slice(2 * r + 1) for r in reach)
+    cross = fft.irfftn(product, padded, axes=(1, 2, 3))[:, *shifts]
     total, squares = _window_sums(window, size), _window_sums(window**2, size)
-    spread = np.maximum(squares - total**2 / template.size, 0.0)
-    flat = spread <= 1e-6 * max(float(spread.max()), 1e-30)
-    if norm <= 1e-3 * np.sqrt(template.size) or flat.all():
-        return np.asarray(guess, np.float64), np.nan
-    cc = np.where(flat, 0.0, cross / (norm * np.sqrt(np.where(flat, 1.0, spread))))
-    peak = np.unravel_index(int(np.argmax(cc)), cc.shape)
-    return low + np.asarray(peak) + _parabola(cc, peak) - first, float(cc[peak])
+    spread = squares - total**2 / np.prod(size)
+    usable = (spread > 1e-6 * spread.max(axis=(1, 2, 3), keepdims=True)) & (spread > 0)
+    for axis in range(3):  # subsets that would reach beyond the volume
+        first = low[:, axis, None] + np.arange(2 * reach[axis] + 1)
+        inside = (first >= 0) & (first + size[axis] <= deformed.shape[axis])
+        usable &= np.expand_dims(inside, [1 + other for other in range(3) if other != axis])
+    cc = np.where(usable, cross / np.sqrt(np.where(usable, spread, 1.0)), -np.inf)
+    peak = np.stack(np.unravel_index(cc.reshape(len(cc), -1).argmax(axis=1), cc.shape[1:]), axis=1)
+    best = cc[np.arange(len(cc)), *peak.T]
+    found = (norm > 1e-3 * np.sqrt(np.prod(size))) & np.isfinite(best)
+    shift = low + half + peak - points + _parabola(cc, peak)
+    return np.where(found[:, None], shift, guess), np.where(found, best / np.where(found, norm, 1.0), np.nan)
 
 
-def _window_sums(values: "NDArray[np.float64]", size: "NDArray[np.int64]") -> "NDArray[np.float64]":
-    """Sum over every box of `size` inside `values`, by running sums."""
-    for axis, n in enumerate(size):
-        sums = np.cumsum(values, axis=axis)
-        sums = np.concatenate([np.zeros_like(sums.take([0], axis)), sums], axis)
-        length = sums.shape[axis]
-        values = sums.take(np.arange(n, length), axis) - sums.take(np.arange(length - n), axis)
-    return values
+def _cut(volume: "NDArray[np.float32]", low: "NDArray[np.int64]", size: "NDArray[np.int64]") -> "NDArray[np.float32]":
+    """Cut boxes (n, *size) that begin at low (n, 3); beyond the volume its outermost voxels are repeated."""
+    z, y, x = (np.clip(low[:, a, None] + np.arange(size[a]), 0, volume.shape[a] - 1) for a in range(3))
+    return volume[z[:, :, None, None], y[:, None, :, None], x[:, None, None, :]]
 
 
-def _parabola(cc: "NDArray[np.float64]", peak: "tuple[np.intp, ...]") -> "NDArray[np.float64]":
-    """Return the offset of the maximum from `peak` by a parabola along each axis; 0 at the window's edge."""
-    offset = np.zeros(3)
-    for axis, at in enumerate(peak):
-        if 0 < at < cc.shape[axis] - 1:
-            before, here, after = np.moveaxis(cc, axis, 0)[at - 1 : at + 2][(slice(None), *np.delete(peak, axis))]
-            curvature = before - 2 * here + after
-            if curvature < 0:
-                offset[axis] = np.clip(0.5 * (before - after) / curvature, -0.5, 0.5)
+def _window_sums(values: "NDArray[np.float32]", size: "NDArray[np.int64]") -> "NDArray[np.float64]":
+    """Sum over every box of `size` inside `values` (n, z, y, x), by running sums."""
+    sums = values.astype(np.float64)
+    for axis, n in enumerate(size, start=1):
+        sums = np.moveaxis(np.cumsum(sums, axis=axis), axis, 0)
+        sums[n:] -= sums[:-n].copy()
+        sums = np.moveaxis(sums[n - 1 :], 0, axis)
+    return sums
+
+
+def _parabola(cc: "NDArray[np.float64]", peak: "NDArray[np.int64]") -> "NDArray[np.float64]":
+    """Return the offsets (n, 3) of the maxima from `peak` by a parabola along each axis; 0 at the window's edge."""
+    offset, rows = np.zeros(peak.shape), np.arange(len(cc))
+    for axis in range(3):
+        at, last = peak.copy(), cc.shape[1 + axis] - 1
+        values = []
+        for step in (-1, 0, 1):
+            at[:, axis] = np.clip(peak[:, axis] + step, 0, last)
+            values.append(cc[rows, *at.T])
+        before, here, after = values
+        good = (peak[:, axis] > 0) & (peak[:, axis] < last) & np.isfinite(before) & np.isfinite(after)
+        curvature = np.where(good, before, 0.0) - 2 * np.where(good, here, 0.0) + np.where(good, after, 0.0)
+        good &= curvature < 0
+        half_slope = 0.5 * (np.where(good, before, 0.0) - np.where(good, after, 0.0))
+        offset[:, axis] = np.clip(half_slope / np.where(good, curvature, 1.0), -0.5, 0.5)
     return offset
 
 
@@ -250,10 +261,11 @@ def _search_points(
     shift, cc, rows = np.array(guess), np.full(len(points), np.nan), np.flatnonzero(wanted)
 
     def task(batch: "NDArray[np.intp]") -> None:
-        for i in batch:
-            shift[i], cc[i] = search_zncc(level.reference, level.deformed, points[i], guess[i], half, reach)
+        found = search_zncc(level.reference, level.deformed, points[batch], guess[batch], half, reach)
+        shift[batch], cc[batch] = found
 
-    batches = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
+    count = max(1, BATCH_VOXELS // int(np.prod(2 * (half + reach) + 1)))
+    batches = [rows[i : i + count] for i in range(0, len(rows), count)]
     label = f"start values, 1/{max(level.factor)} resolution"
     with Progress(len(rows), label=label) if progress else nullcontext() as bar:
         run_blocks(task, batches, threads=threads, progress=bar, weight=len)

@@ -20,6 +20,11 @@ def direct_zncc(reference, deformed, point, shift):
     return np.corrcoef(a.ravel(), b.ravel())[0, 1]
 
 
+def search_one(reference, deformed, point, guess):
+    found, cc = search_zncc(reference, deformed, point[None], guess[None], HALF, REACH)
+    return found[0], cc[0]
+
+
 @given(shift=st.tuples(st.integers(-7, 7), st.integers(-6, 6), st.integers(-5, 5)), seed=st.integers(0, 1000))
 @settings(max_examples=25, deadline=None)
 def test_a_shift_within_the_window_is_found_and_its_correlation_is_direct(shift, seed):
@@ -28,7 +33,7 @@ def test_a_shift_within_the_window_is_found_and_its_correlation_is_direct(shift,
     deformed = (3 * np.roll(reference, shift, (0, 1, 2)) + 5).astype(np.float32)
     deformed += rng.normal(0, 0.05, deformed.shape).astype(np.float32)
     point = np.array([20, 19, 21])
-    found, cc = search_zncc(reference, deformed, point, np.zeros(3), HALF, REACH)
+    found, cc = search_one(reference, deformed, point, np.zeros(3))
     np.testing.assert_allclose(found, shift, atol=0.5)
     assert cc == pytest.approx(direct_zncc(reference, deformed, point, np.round(found).astype(int)), abs=1e-5)
 
@@ -38,18 +43,38 @@ def test_the_window_follows_the_guess_and_ends_at_the_volume():
     reference = ndimage.gaussian_filter(rng.normal(size=(40, 40, 40)), 1.0).astype(np.float32)
     deformed = np.roll(reference, (12, -10, 13), (0, 1, 2))
     point = np.array([20, 20, 20])
-    found, cc = search_zncc(reference, deformed, point, np.array([10.0, -12.0, 12.0]), HALF, REACH)
+    found, cc = search_one(reference, deformed, point, np.array([10.0, -12.0, 12.0]))
     np.testing.assert_allclose(found, (12, -10, 13), atol=0.5)
     assert cc > 0.999
-    _, cc = search_zncc(reference, deformed, point, np.array([80.0, 0.0, 0.0]), HALF, REACH)
+    found, cc = search_one(reference, deformed, point, np.array([80.0, 0.0, 0.0]))
     assert np.isnan(cc)
+    np.testing.assert_array_equal(found, (80, 0, 0))
+
+
+def test_a_peak_between_voxels():
+    texture = BlobTexture.random((40, 40, 40), rng=0, sigma=(2.5, 2.6))
+    reference, deformed = texture.render((40,) * 3), texture.render((40,) * 3, motion=translate((0.4, -1.3, 2.7)))
+    found, _ = search_one(reference, deformed, np.array([20, 20, 20]), np.zeros(3))
+    np.testing.assert_allclose(found, (0.4, -1.3, 2.7), atol=0.1)
+
+
+def test_points_are_searched_each_by_itself():
+    rng = np.random.default_rng(0)
+    reference = ndimage.gaussian_filter(rng.normal(size=(40, 40, 40)), 1.0).astype(np.float32)
+    deformed = np.roll(reference, (2, -3, 1), (0, 1, 2)) + rng.normal(0, 0.02, (40,) * 3).astype(np.float32)
+    points, guess = rng.integers(8, 32, (9, 3)), rng.normal(0, 3, (9, 3))
+    together = search_zncc(reference, deformed, points, guess, HALF, REACH)
+    for i in range(9):
+        alone = search_one(reference, deformed, points[i], guess[i])
+        np.testing.assert_allclose(together[0][i], alone[0], atol=1e-4)
+        np.testing.assert_allclose(together[1][i], alone[1], atol=1e-5)
 
 
 def test_nothing_is_found_without_texture():
     rng = np.random.default_rng(0)
     grey, flat = rng.normal(size=(40,) * 3).astype(np.float32), np.ones((40,) * 3, np.float32)
     for pair in ((flat, grey), (grey, flat)):
-        _, cc = search_zncc(*pair, np.array([20, 20, 20]), np.zeros(3), HALF, REACH)
+        _, cc = search_one(*pair, np.array([20, 20, 20]), np.zeros(3))
         assert np.isnan(cc)
 
 
@@ -106,7 +131,7 @@ def test_a_small_region_is_searched_alone_with_the_same_answer(wide, monkeypatch
     reference, deformed = wide.render(SHAPE), wide.render(SHAPE, motion=motion)
     points = np.array([[30, 30, 40], [30, 32, 40]])
     searched = []
-    monkeypatch.setattr(module, "search_zncc", lambda *args: searched.append(args[2]) or search_zncc(*args))
+    monkeypatch.setattr(module, "search_zncc", lambda *args: searched.extend(args[2]) or search_zncc(*args))
     found = find_start_values(reference, deformed, points)
     np.testing.assert_allclose(found[:, :, 0], motion.displacement(points), atol=1)
     few = len(searched)
