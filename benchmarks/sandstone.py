@@ -98,32 +98,36 @@ def make_table(outcomes: list[Outcome], chosen: dict[str, np.ndarray], pairs: li
 
 def draw(outcomes: list[Outcome], grid: PointGrid, volume: np.ndarray, path: Path) -> None:
     """Draw the middle slice: volcorr's displacement, and what the others measure more or less than that."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     middle, (_, y, x) = grid.count[0] // 2, grid.ranges
     z, pad = grid.first[0] + grid.spacing[0] * middle, grid.spacing[1] / 2
-    extent = (x[0] - pad, x[1] + pad, y[1] + pad, y[0] - pad)
+    extent = (x[0] - pad, x[1] + pad, y[0] - pad, y[1] + pad)
     ours, *others = outcomes
-    panels = [("volcorr, u_{} (voxel)", ours.u)]
-    panels += [(f"{one.engine} minus volcorr, u_{{}} (voxel)", one.u - ours.u) for one in others]
-    figure, axes = plt.subplots(len(panels), 4, figsize=(17, 4 * len(panels)), squeeze=False)
+    figure = Figure(figsize=(15, 3.9 * len(outcomes)), layout="constrained")
+    axes = figure.subplots(len(outcomes), 4, squeeze=False)
+    panels = [("volcorr, $u_{}$", ours.u)] + [
+        (f"{one.engine} minus volcorr, $u_{{}}$", one.u - ours.u) for one in others
+    ]
     for row, (title, u) in zip(axes, panels, strict=True):
+        slices = u.reshape(*grid.count, 3)[middle]
+        limit = np.nanpercentile(np.abs(slices), 98)
         for axis, frame in enumerate(row[1:]):
-            field = u.reshape(*grid.count, 3)[middle, ..., axis]
-            low, high = np.nanpercentile(field, [1, 99])
-            image = frame.imshow(field, cmap="viridis", vmin=low, vmax=high, extent=extent)
-            frame.set_title(title.format(AXES[axis]))
-            figure.colorbar(image, ax=frame)
-    axes[0, 0].imshow(volume[z], cmap="gray")
-    axes[0, 0].set_title(f"slice z = {z}")
+            style = {"cmap": "viridis"} if u is ours.u else {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+            image = frame.imshow(slices[..., axis], extent=extent, origin="lower", **style)
+            frame.set(title=title.replace("{}", AXES[axis]), xlabel="x (voxel)", ylabel="y (voxel)")
+            clipped = "neither" if u is ours.u else "both"
+            figure.colorbar(image, ax=frame, label="voxel", extend=clipped, shrink=0.85)
+    axes[0, 0].imshow(volume[z], cmap="gray", origin="lower")
+    axes[0, 0].set(title=f"intact core, slice z = {z}", xlabel="x (voxel)", ylabel="y (voxel)")
     for frame, one in zip(axes[1:, 0], others, strict=True):
         distance = np.linalg.norm(one.u - ours.u, axis=1)
         distance = distance[np.isfinite(distance)]
-        frame.hist(distance, bins=np.geomspace(1e-4, 1, 60))
+        frame.hist(distance, bins=np.geomspace(1e-4, 1, 60), color="#56b4e9")
+        frame.axvline(np.median(distance), color="black", linestyle="--")
         frame.set(xscale="log", xlabel=f"distance from volcorr to {one.engine} (voxel)", ylabel="points")
-    figure.tight_layout()
+        frame.set_title(f"median {np.median(distance):.4f} voxel")
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def main() -> None:

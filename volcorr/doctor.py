@@ -32,7 +32,12 @@ NEEDED = (
     "tifffile",
     "imagecodecs",
     "h5py",
+    "mrcfile",
+    "nibabel",
+    "pynrrd",
     "matplotlib",
+    "click",
+    "tqdm",
 )
 OPTIONAL = {"pyarrow": "parquet"}
 _REPAIR = "pip install --force-reinstall --no-deps volcorr"

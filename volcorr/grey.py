@@ -95,7 +95,9 @@ def normalise(volume: Volume, *, name: str, threads: int | None = None) -> Grey:
     for slab, part in zip(slabs, parts, strict=True):
         if part is not None:
             bad[slab] = part
-    logger.warning("%d voxels of the %s volume are not finite; subsets that hold one are invalid", bad.sum(), name)
+    logger.warning(
+        "voxels that are not finite in the %s volume: %d; subsets that hold one are invalid", name, bad.sum()
+    )
     return Grey(out, bad)
 
 

@@ -176,7 +176,7 @@ def format_summary(summary: DvcSummary) -> str:
     if summary.voxel_size is not None:
         sizes = tuple(f"{size:g}" for size in summary.voxel_size)
         voxel = f" of {sizes[0] if len(set(sizes)) == 1 else ' x '.join(sizes)} {summary.unit}"
-    share = 100 * summary.valid / summary.points if summary.points else 0.0
+    share = 100 * summary.valid / summary.tried if summary.tried else 0.0
     lost = [f"{count} {name}" for name, count in summary.status.items() if count and name != "valid"]
     zncc = "none" if summary.median_zncc is None else f"{summary.median_zncc:.4f}"
     rows = [
@@ -186,7 +186,7 @@ def format_summary(summary: DvcSummary) -> str:
         ),
         ("grid", f"{_times(summary.grid)} points, every {_times(summary.spacing)} voxels"),
         ("subset", f"{_times(summary.subset_size)} voxels"),
-        ("points", f"{summary.points}, tried {summary.tried}, valid {summary.valid} ({share:.1f} %)"),
+        ("points", f"{summary.points}, tried {summary.tried}, valid {summary.valid} ({share:.1f} % of those tried)"),
         ("not valid", ", ".join(lost) or "none"),
         ("median ZNCC", zncc),
         ("speed", f"{summary.points_per_second:.0f} points/s on {summary.threads} threads"),

@@ -148,8 +148,8 @@ def _checked(part: NDArray[Any], wanted: np.dtype[Any]) -> NDArray[Any]:
     if wrong.any():
         value = part[wrong][0]
         raise InputError(
-            f"value {value:g} does not fit {wanted.name}{_range(wanted)}: give rescale=(low, high), the grey values "
-            "that become its ends, or another dtype"
+            f"value {value:g} does not fit {wanted.name}{_range(wanted)}: give the grey values that become its ends "
+            "(--rescale LOW HIGH, rescale=), or another dtype"
         )
     return result
 

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-import volcorr
 from acquisition import BlobTexture, Cylinder, compress, translate
 from volcorr import Status, correlate, remove_rigid_motion
 from volio import InputError, Volume, read
@@ -217,13 +216,6 @@ def test_bad_input_is_explained(deformed, options, words):
         correlate(
             Volume(CUBE, voxel_size=(1, 1, 1)) if isinstance(deformed, Volume) else CUBE, deformed, **QUICK | options
         )
-
-
-def test_public_names_are_there():
-    assert set(volcorr.__all__) <= set(dir(volcorr))
-    assert callable(volcorr.correlate)
-    with pytest.raises(AttributeError, match="nonsense"):
-        volcorr.nonsense  # noqa: B018
 
 
 @pytest.mark.realdata

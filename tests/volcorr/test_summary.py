@@ -49,7 +49,7 @@ def test_text_says_what_was_measured() -> None:
     text = format_summary(SUMMARY)
     for part in (
         "a.tif -> b.tif, 48 x 48 x 40 voxels of 0.5 um",
-        "48, tried 40, valid 36 (75.0 %)",
+        "48, tried 40, valid 36 (90.0 % of those tried)",
         "8 outside_mask, 4 no_texture",
         "0.9877",
         "123 points/s on 2 threads",
@@ -65,7 +65,7 @@ def test_text_says_what_was_measured() -> None:
 
 def test_text_without_any_valid_point() -> None:
     text = format_summary(NOTHING)
-    assert "valid 0 (0.0 %)" in text
+    assert "valid 0 (0.0 % of those tried)" in text
     assert "median ZNCC  none" in text
     assert "um" not in text.replace("volumes", "")
 

@@ -46,7 +46,7 @@ def test_whole_numbers_never_wrap(data: Any) -> None:
     if fits:
         assert [int(v) for v in np.asarray(volume.data).ravel()] == [int(v) for v in array.ravel()]
     else:
-        with pytest.raises(InputError, match=f"does not fit {b} .*give rescale"):
+        with pytest.raises(InputError, match=f"does not fit {b} .*--rescale LOW HIGH"):
             np.asarray(volume.data)
 
 
