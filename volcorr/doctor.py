@@ -1,6 +1,7 @@
 """Whether an installation of volcorr is whole and works, and what to do where it is not."""
 
 import base64
+import csv
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -10,7 +11,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackagePath
+from importlib.metadata import Distribution
 from pathlib import Path
 from textwrap import wrap
 from typing import Literal
@@ -250,11 +251,11 @@ def _check_beside(name: str, source: Path, how: str) -> Check:
 
 def _check_installed(name: str, ours: Distribution) -> Check:
     """Whether the files of import package `name` are those that our distribution installed, byte for byte."""
-    files = [file for file in ours.files or [] if file.parts[0] == name and file.hash is not None]
+    files = _recorded(name, ours)
     home, place = _home(name), Path(str(ours.locate_file(""))).resolve()
     removal = _removal(name)
     advice = f"{removal}, then {_REPAIR}" if removal else _REPAIR
-    changed = [file for file in files if not _unchanged(file)]
+    changed = [file for file, digest in files if not _unchanged(place / file, digest)]
     if not files:
         fault = "is not part of the installed volcorr"
     elif home is None:
@@ -270,13 +271,19 @@ def _check_installed(name: str, ours: Distribution) -> Check:
     return Check(name, "fault", f"{fault}: {advice}")
 
 
-def _unchanged(file: PackagePath) -> bool:
-    """Whether a file has the hash that was recorded when it was installed."""
-    path = Path(str(file.locate()))
-    if not path.is_file() or file.hash is None:
+def _recorded(name: str, ours: Distribution) -> list[tuple[str, str]]:
+    """Files of import package `name` in the record of our distribution, missing ones too, with their hashes."""
+    rows = csv.reader((ours.read_text("RECORD") or "").splitlines())
+    return [(row[0], row[1]) for row in rows if row[0].split("/")[0] == name and row[1]]
+
+
+def _unchanged(path: Path, recorded: str) -> bool:
+    """Whether a file has the hash that was recorded when it was installed, such as ``sha256=...``."""
+    if not path.is_file():
         return False
-    digest = hashlib.new(file.hash.mode, path.read_bytes()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == file.hash.value
+    mode, _, expected = recorded.partition("=")
+    digest = hashlib.new(mode, path.read_bytes()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == expected
 
 
 def _removal(name: str) -> str:

@@ -116,7 +116,8 @@ def _paged(tif: TiffFile, series: Any, shape: tuple[int, ...], path: Path) -> La
     """Return an array that decodes whole pages; all must lie inside the file."""
     depth, plane = shape[0], shape[1:]
     pages = series.pages
-    if len(pages) != depth:
+    single = len(pages) == 1 and plane[-1] == 1  # how tifffile stores a volume of one column
+    if len(pages) != depth and not single:
         raise FormatError(f"{path} holds {len(pages)} pages for {depth} slices: export one slice a page")
     end = tif.filehandle.size
     for number, page in enumerate(pages):
@@ -127,7 +128,10 @@ def _paged(tif: TiffFile, series: Any, shape: tuple[int, ...], path: Path) -> La
 
     def read_pages(box: Box) -> NDArray[Any]:
         with lock, captured_log("tifffile") as records:
-            part = np.stack([_decoded(pages[z], plane)[box[1:]] for z in range(box[0].start, box[0].stop)])
+            if single:
+                part = _decoded(pages[0], shape)[box]
+            else:
+                part = np.stack([_decoded(pages[z], plane)[box[1:]] for z in range(box[0].start, box[0].stop)])
             _check_log(records, path)
         return part
 
@@ -149,9 +153,12 @@ def write(volume: Volume, path: Path, options: WriteOptions, done: Callable[[int
     # tifffile cannot compress pages of a single column one by one
     deflate = options.compression == "deflate" and volume.shape[2] > 1
 
+    # volumes of a single column are one page for tifffile, which takes masks only by whole pages
+    column = volume.shape[2] == 1 and volume.dtype == bool
+
     def pages() -> Iterator[NDArray[Any]]:
-        for _, slab in slabs(volume.data):
-            for page in slab:
+        for _, slab in slabs(volume.data, depth=volume.shape[0] if column else None):
+            for page in [slab] if column else slab:
                 yield page
                 done(page.size)
 

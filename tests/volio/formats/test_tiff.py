@@ -217,3 +217,11 @@ def test_tifffile_stays_silent(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.DEBUG), pytest.raises(FormatError):
         read(path)
     assert not [record for record in caplog.records if record.name == "tifffile"]
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 1), (1, 4, 1), (2, 1, 1), (3, 1, 4), (3, 4, 5)])
+def test_masks_of_any_shape(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    mask = np.arange(np.prod(shape)).reshape(shape) % 2 == 0
+    again = read(write(Volume(mask), tmp_path / "mask.tif"))
+    assert again.dtype == bool
+    np.testing.assert_array_equal(again.load().data, mask)
