@@ -1,10 +1,10 @@
 """Acquisition: what makes data. The virtual specimen is an analytic texture whose motion is known exactly.
 
-.. code-block:: python
-
-    texture = BlobTexture.random((128, 128, 128), rng=7)
-    motion = compress(0.02, centre=(63.5, 63.5, 63.5))
-    reference, deformed = texture.render((128, 128, 128)), texture.render((128, 128, 128), motion=motion)
+```python
+texture = BlobTexture.random((128, 128, 128), rng=7)
+motion = compress(0.02, centre=(63.5, 63.5, 63.5))
+reference, deformed = texture.render((128, 128, 128)), texture.render((128, 128, 128), motion=motion)
+```
 """
 
 from importlib import import_module

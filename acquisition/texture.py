@@ -72,7 +72,7 @@ class _Cells(NamedTuple):
 class BlobTexture:
     """A sum of Gaussian blobs: f(X) = sum of a_i exp(-|X - c_i|^2 / (2 sigma_i^2)).
 
-    Make one with :meth:`random`.
+    Make one with `random`.
 
     Attributes
     ----------

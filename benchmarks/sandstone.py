@@ -1,6 +1,6 @@
 """Agreement of volcorr, spam and al-dvc on a real pair: a notched sandstone core before and after loading.
 
-    python -m benchmarks.sandstone --data ../shared/data/dvc --peers ~/peers/bin/python
+    python -m benchmarks.sandstone --data FOLDER_OF_THE_PAIR --peers ~/peers/bin/python
 
 The pair is the example of TomoWarp2 (E. Tudisco et al., SoftwareX 6 (2017) 267-270). No truth is known: what is
 compared is how far the packages are from each other at the same points, with the same subsets of 33^3 every 16 voxels

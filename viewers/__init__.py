@@ -1,6 +1,6 @@
 """Figures of displacement, strain and correlation fields.
 
-Every figure is a :class:`matplotlib.figure.Figure` on the Agg canvas: no display and no global state is used.
+Every figure is a `matplotlib.figure.Figure` on the Agg canvas: no display and no global state is used.
 
 >>> from viewers import draw_strain, save_figure                      # doctest: +SKIP
 >>> save_figure(draw_strain(fields, reference), "strain_e_zz.png")    # doctest: +SKIP

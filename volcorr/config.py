@@ -37,7 +37,7 @@ _HEADER = """\
 
 
 def write_config(settings: DvcSettings, path: Path, *, software: Mapping[str, str]) -> Path:
-    """Write `settings` to a TOML file from which :func:`read_config` makes the same settings.
+    """Write `settings` to a TOML file from which `read_config` makes the same settings.
 
     Parameters
     ----------

@@ -95,13 +95,13 @@ def run_demo(
     Parameters
     ----------
     output : Path
-        Folder to make: the two volumes, the mask, and ``result`` of :func:`volcorr.dvc.run_dvc`.
+        Folder to make: the two volumes, the mask, and ``result`` of `volcorr.dvc.run_dvc`.
     threads : int, optional
         Threads; all cores where it is not given.
     overwrite : bool
         Replace `output` where it is an earlier demonstration.
     draw : callable, optional
-        Draws the figures, see :func:`volcorr.dvc.run_dvc`.
+        Draws the figures, see `volcorr.dvc.run_dvc`.
 
     Returns
     -------
@@ -247,7 +247,7 @@ def format_comparison(result: DemoResult) -> str:
     Parameters
     ----------
     result : DemoResult
-        What :func:`run_demo` gives.
+        What `run_demo` gives.
 
     Returns
     -------

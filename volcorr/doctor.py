@@ -85,7 +85,7 @@ def format_checks(checks: list[Check]) -> str:
     Parameters
     ----------
     checks : list of Check
-        What :func:`examine` gives.
+        What `examine` gives.
 
     Returns
     -------

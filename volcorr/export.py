@@ -86,7 +86,7 @@ def to_table(fields: "xr.Dataset") -> "pd.DataFrame":
 def write_csv(fields: "xr.Dataset", path: str | Path, *, overwrite: bool = False) -> Path:
     """Write a field as comma-separated values: a header, then one row per measurement point.
 
-    The columns are those of :func:`to_table`. Numbers carry all the digits of a double; NaN is an empty field.
+    The columns are those of `to_table`. Numbers carry all the digits of a double; NaN is an empty field.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def write_csv(fields: "xr.Dataset", path: str | Path, *, overwrite: bool = False
 
 
 def write_parquet(fields: "xr.Dataset", path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a field as an Apache Parquet table with the columns and types of :func:`to_table`.
+    """Write a field as an Apache Parquet table with the columns and types of `to_table`.
 
     Parameters
     ----------

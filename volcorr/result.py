@@ -63,7 +63,7 @@ def build_result(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
     Parameters
     ----------
     folder, overwrite, inputs
-        See :func:`check_target`.
+        See `check_target`.
 
     Yields
     ------

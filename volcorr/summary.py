@@ -205,7 +205,7 @@ def format_strain(fields: "xr.Dataset") -> str:
     Parameters
     ----------
     fields : xarray.Dataset
-        What :func:`volcorr.strain` gives.
+        What `volcorr.strain` gives.
 
     Returns
     -------

@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class Executor(Protocol):
-    """What :func:`run_blocks` needs of an executor."""
+    """What `run_blocks` needs of an executor."""
 
     def run(self, task: Callable[[Any], Any], blocks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
         """Yield (index of the block, result) as each is done; the first exception cancels what waits."""
@@ -69,7 +69,7 @@ def run_blocks(
     blocks : sequence
         What the task is called with.
     threads : int, optional
-        How many threads; :func:`volio.default_threads` when not given. One thread runs serially.
+        How many threads; `volio.default_threads` when not given. One thread runs serially.
     executor : {"serial", "threads"} or Executor, optional
         Where the blocks run; threads when not given.
     progress : Progress, optional

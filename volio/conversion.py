@@ -43,22 +43,22 @@ def convert(
     source : path or Volume
         What to convert.
     target : path
-        The extension says the format, see :func:`volio.write`.
+        The extension says the format, see `volio.write`.
     crop : 3 pairs, optional
         Only this part, ``((z0, z1), (y0, y1), (x0, x1))`` in voxels; the origin moves along.
     voxel_size : float, str, or three of them, optional
-        Voxel size (z, y, x) to be written, see :func:`volio.read`.
+        Voxel size (z, y, x) to be written, see `volio.read`.
     unit : str, default: "um"
         Unit of a bare `voxel_size`.
     dtype : dtype, optional
-        Type of the voxels. Values that do not fit are an error and never wrap round, see :func:`as_dtype`.
+        Type of the voxels. Values that do not fit are an error and never wrap round, see `as_dtype`.
     rescale : 2 floats, optional
         Grey values (low, high) that become the ends of a whole-number type, or 0 and 1; what lies beyond is
         clipped to them.
     overwrite, progress, compression, pyramid, threads
-        See :func:`volio.write`.
+        See `volio.write`.
     **read_options
-        `dataset`, `shape`, `offset` of :func:`volio.read`, and `source_dtype` for the type of a raw file.
+        `dataset`, `shape`, `offset` of `volio.read`, and `source_dtype` for the type of a raw file.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def convert(
     Raises
     ------
     FormatError, InputError, OutputError
-        As :func:`volio.read`, :func:`as_dtype` and :func:`volio.write`.
+        As `volio.read`, `as_dtype` and `volio.write`.
     """
     if isinstance(source, Volume):
         if read_options or voxel_size is not None:

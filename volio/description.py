@@ -111,7 +111,7 @@ def describe(volume: Volume | str | os.PathLike[str], **read_options: Any) -> Vo
     volume : Volume or path
         What to describe.
     **read_options
-        Options of :func:`volio.read`, when a path is given.
+        Options of `volio.read`, when a path is given.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def describe(volume: Volume | str | os.PathLike[str], **read_options: Any) -> Vo
     Raises
     ------
     FormatError, InputError
-        As :func:`volio.read`.
+        As `volio.read`.
     """
     if not isinstance(volume, Volume):
         volume = read(volume, lazy=True, **read_options)

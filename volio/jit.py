@@ -1,7 +1,7 @@
 """The one place that sets how kernels are compiled.
 
 Kernels are compiled once and cached on disk, release the GIL, and run on one thread each: parallel work comes
-from :func:`volio.run_blocks`, so that an answer never depends on the thread count or on numba's threading
+from `volio.run_blocks`, so that an answer never depends on the thread count or on numba's threading
 layer.
 """
 

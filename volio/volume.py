@@ -150,7 +150,7 @@ def check_roi(roi: Roi, shape: Sequence[int]) -> tuple[slice, slice, slice]:
     Parameters
     ----------
     roi : 3 slices or 3 pairs
-        See :meth:`Volume.crop`.
+        See `Volume.crop`.
     shape : 3 ints
         Shape of the volume.
 

@@ -1,7 +1,7 @@
 """The file formats: one small module each, imported only when a file of its kind is met.
 
 A format module has ``read(path, options) -> Volume`` (nothing loaded yet: the data are a memory map or a
-:class:`volio.lazy.LazyArray`) and, where the format can be written, ``write(volume, path, options, done)``,
+`volio.lazy.LazyArray`) and, where the format can be written, ``write(volume, path, options, done)``,
 which streams slabs or blocks to `path` and reports each by ``done(voxels)``.
 """
 

@@ -111,7 +111,7 @@ def _three(values: Any) -> tuple[float, float, float]:
 
 
 def _kept(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the metadata that :func:`write` left, and other short attributes."""
+    """Return the metadata that `write` left, and other short attributes."""
     kept: dict[str, Any] = {}
     try:
         own = json.loads(attributes.get("metadata", "{}"))

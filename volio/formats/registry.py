@@ -26,7 +26,7 @@ Compression = Literal["none", "deflate"]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """Options of :func:`volio.read` that some formats need; None means not given."""
+    """Options of `volio.read` that some formats need; None means not given."""
 
     dataset: str | None = None
     shape: tuple[int, int, int] | None = None
@@ -36,7 +36,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """Options of :func:`volio.write` that some formats take; None means not given."""
+    """Options of `volio.write` that some formats take; None means not given."""
 
     compression: Compression | None = None
     pyramid: Pyramid | None = None
