@@ -19,6 +19,7 @@ STATUS_VALID, STATUS_OUTSIDE, STATUS_NO_TEXTURE, STATUS_NOT_CONVERGED = 0, 2, 4,
 
 _NEAR = np.float32(8.0 / 12.0)  # weights of the fourth-order central difference
 _FAR = np.float32(1.0 / 12.0)
+_GRADIENT_NOISE = 2.0 * (64.0 + 1.0) / 144.0  # variance of that difference where the grey noise has variance 1
 
 
 @jit
@@ -273,7 +274,7 @@ def refine_points(
     for r in range(rows):
         rz[r], ry[r] = r // ny - half[0], r % ny - half[1]
     edges = np.array([1.0, half[0], half[1], half[2]])
-    h, unit = np.empty((12, 12)), np.empty(12)
+    h, unit, power = np.empty((12, 12)), np.empty(12), np.empty(3)
     target, mean_part, sums, dp = np.empty(12), np.empty(12), np.empty(12), np.empty((3, 4))
 
     for q in range(points.shape[0]):
@@ -285,6 +286,8 @@ def refine_points(
             status[q] = STATUS_NO_TEXTURE
             continue
         hessian(gz, gy, gx, rz, ry, x, nx, h)
+        for a in range(3):
+            power[a] = h[4 * a, 4 * a]
         for a in range(12):  # gradients are measured by the motion of the subset's face: all parameters in voxels
             for b in range(12):
                 h[a, b] /= edges[a % 4] * edges[b % 4]
@@ -331,4 +334,6 @@ def refine_points(
                 unit[:] = 0.0
                 unit[4 * a] = 1.0
                 solve(h, unit)
-                sigma[q, a] = math.sqrt(variance * unit[4 * a])
+                # noise of the reference, half of the residual's, counts as texture in h but does not hold the match
+                texture = power[a] - voxels * _GRADIENT_NOISE * 0.5 * variance
+                sigma[q, a] = math.sqrt(variance * unit[4 * a]) * power[a] / max(texture, 0.2 * power[a])

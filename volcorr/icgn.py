@@ -43,7 +43,8 @@ class Refined:
     cc : (n,) float64 array
         Zero-normalised cross-correlation, NaN where none was measured.
     sigma : (n, 3) float64 array
-        Standard uncertainty of the displacement (voxels) from the residual and the Hessian.
+        Standard uncertainty of the displacement (voxels) from the residual and the Hessian, which is corrected for
+        the noise of the reference; both volumes are taken to be equally noisy.
     iterations : (n,) int16 array
         Iterations used.
     status : (n,) uint8 array

@@ -189,15 +189,27 @@ def test_a_subset_may_have_three_different_edges(make_pair):
     np.testing.assert_allclose(found.parameters[0, :, 0], motion.shift, atol=5e-4)
 
 
-def test_sigma_is_the_scatter_of_noise(make_pair):
+@pytest.mark.parametrize("snr", [20, 10, 5])
+def test_sigma_is_the_scatter_of_noise(make_pair, snr):
     pair = make_pair(translate((0.3, 0.3, 0.3)))
     axis = np.arange(13, 52, 6)
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-    rng = np.random.default_rng(2)
-    noisy = type(pair)(*(v + rng.normal(0, 1.5, v.shape) for v in (pair.reference, pair.deformed)), pair.motion)
-    found = run(noisy, points)
-    scatter = (found.parameters[:, :, 0] - 0.3).std()
-    assert found.sigma.mean() == pytest.approx(scatter, rel=0.25)
+    rng, scatter, sigma = np.random.default_rng(2), [], []
+    for _ in range(3):  # realisations of noise
+        volumes = [v + rng.normal(0, 15 / snr, v.shape) for v in (pair.reference, pair.deformed)]
+        found = run(type(pair)(*volumes, pair.motion), points)
+        scatter.append((found.parameters[:, :, 0] - 0.3).std())
+        sigma.append(found.sigma.mean())
+    assert np.mean(sigma) == pytest.approx(np.mean(scatter), rel=0.1)
+
+
+def test_points_below_the_least_correlation_are_invalid(compressed):
+    rng = np.random.default_rng(4)
+    noisy = type(compressed)(compressed.reference + rng.normal(0, 5, (64,) * 3), compressed.deformed, compressed.motion)
+    strict, mild = (run(noisy, [[32, 32, 32]], min_cc=least) for least in (0.99, 0.8))
+    assert strict.status[0] == Status.LOW_CORRELATION
+    assert mild.status[0] == Status.VALID
+    assert strict.cc[0] == mild.cc[0] == pytest.approx(0.95, abs=0.03)
 
 
 def test_every_failure_has_its_status(make_pair):
