@@ -139,6 +139,23 @@ def test_a_small_region_is_searched_alone_with_the_same_answer(wide, monkeypatch
     assert few < 0.7 * (len(searched) - few)
 
 
+def test_only_the_specimen_is_searched(wide, monkeypatch):
+    import volcorr.start_values as module
+
+    motion = translate((0.0, 0.0, 3.0))
+    reference, deformed = wide.render(SHAPE), wide.render(SHAPE, motion=motion)
+    deformed[:, 48:] = np.random.default_rng(0).normal(128, 15, deformed[:, 48:].shape)  # something else moves in air
+    mask = np.zeros(SHAPE, bool)
+    mask[:, :48] = True
+    searched = []
+    monkeypatch.setattr(
+        module, "search_zncc", lambda *args: searched.append((args[0].shape, args[2])) or search_zncc(*args)
+    )
+    found = find_start_values(reference, deformed, np.array([[48, 30, 48], [48, 80, 48]]), mask=mask)
+    assert all((points[:, 1] < shape[1] / 2).all() for shape, points in searched)
+    np.testing.assert_allclose(found[0, :, 0], (0, 0, 3), atol=0.5)
+
+
 def test_no_points_need_no_search():
     assert find_start_values(np.zeros((60,) * 3), np.zeros((60,) * 3), np.empty((0, 3), int)).shape == (0, 3, 4)
 
