@@ -1,18 +1,30 @@
 """Run one task on many blocks, by any executor, with the results in the order of the blocks."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, cast
 
-from volio.errors import InputError
 from volio.progress import SupportsUpdate
-from volio.threads import default_threads
 
-__all__ = ["Executor", "SerialExecutor", "ThreadExecutor", "run_blocks"]
+__all__ = [
+    "Executor",
+    "ExecutorName",
+    "SerialExecutor",
+    "ThreadExecutor",
+    "completed_blocks",
+    "in_flight",
+    "run_blocks",
+]
 
 Block = TypeVar("Block")
 Result = TypeVar("Result")
+ExecutorName = Literal["serial", "threads", "processes", "dask"]
+
+#: Blocks handed out for each one that can run at once: nobody waits for work, and results do not pile up.
+AHEAD = 2
 
 
 class Executor(Protocol):
@@ -41,11 +53,13 @@ class ThreadExecutor:
 
     def run(self, task: Callable[[Any], Any], blocks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
         """Yield (index, result) as completed; on any exception wait only for what is already running."""
-        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="volcorr")
+        number = min(self.threads, len(blocks))
+        if number <= 1:
+            yield from SerialExecutor().run(task, blocks)
+            return
+        pool = ThreadPoolExecutor(number, thread_name_prefix="volcorr")
         try:
-            futures = {pool.submit(task, block): index for index, block in enumerate(blocks)}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
+            yield from in_flight(lambda block: pool.submit(task, block), blocks, lambda: AHEAD * number)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -55,7 +69,7 @@ def run_blocks(
     blocks: Sequence[Block],
     *,
     threads: int | None = None,
-    executor: Literal["serial", "threads"] | Executor | None = None,
+    executor: ExecutorName | Executor | None = None,
     progress: SupportsUpdate | None = None,
     weight: Callable[[Block], int] | None = None,
 ) -> list[Result]:
@@ -65,13 +79,15 @@ def run_blocks(
     ----------
     task : callable
         Called with one block. Blocks must not depend on each other: the answer must not depend on their
-        order.
+        order. For processes and dask the task must be picklable (an object with ``__call__`` rather than a
+        function inside a function), gets a copy of what it holds, and only what it returns comes back.
     blocks : sequence
         What the task is called with.
     threads : int, optional
-        How many threads; `volio.default_threads` when not given. One thread runs serially.
-    executor : {"serial", "threads"} or Executor, optional
-        Where the blocks run; threads when not given.
+        How many blocks run at once on this machine; `volio.default_threads` when not given.
+    executor : {"serial", "threads", "processes", "dask"} or Executor, optional
+        Where the blocks run; threads when not given. Processes and dask named by a string are started for
+        this call alone, which takes seconds: `volio.make_executor` keeps them for many calls.
     progress : Progress, optional
         Is told of each finished block, in the calling thread.
     weight : callable, optional
@@ -86,30 +102,86 @@ def run_blocks(
     ------
     InputError
         If `threads` is below 1 or the executor is unknown.
+    VolcorrError
+        If worker processes die.
     Exception
         The first exception of a task; the blocks that have not started are cancelled. The same holds for
         KeyboardInterrupt.
     """
     results: list[Result | None] = [None] * len(blocks)
-    # closing the generator is what cancels the blocks that wait, also when the progress bar raises
-    finished = cast("Any", _choose(executor, threads, len(blocks)).run(task, blocks))
-    try:
-        for index, result in finished:
+    with ExitStack() as stack:
+        for index, result in completed_blocks(stack, task, blocks, threads=threads, executor=executor):
             results[index] = result
             if progress is not None:
                 progress.update(1 if weight is None else weight(blocks[index]))
-    finally:
-        if hasattr(finished, "close"):
-            finished.close()
     return cast("list[Result]", results)
 
 
-def _choose(executor: str | Executor | None, threads: int | None, count: int) -> Executor:
-    if executor is not None and not isinstance(executor, str):
-        return executor
-    if executor not in (None, "serial", "threads"):
-        raise InputError(f"executor must be 'serial', 'threads' or an Executor, got {executor!r}")
-    if threads is not None and threads < 1:
-        raise InputError(f"threads must be at least 1, got {threads}")
-    number = min(threads or default_threads(), max(count, 1))
-    return SerialExecutor() if executor == "serial" or number == 1 else ThreadExecutor(number)
+def completed_blocks(
+    stack: ExitStack,
+    task: Callable[[Block], Result],
+    blocks: Sequence[Block],
+    *,
+    threads: int | None = None,
+    executor: ExecutorName | Executor | None = None,
+) -> Iterator[tuple[int, Result]]:
+    """Return an iterator of (index of the block, result) in the order in which the blocks get done.
+
+    Parameters
+    ----------
+    stack : ExitStack
+        When it is left, the blocks that wait are cancelled, and what was started for this call is closed.
+    task, blocks, threads, executor
+        See `run_blocks`.
+    """
+    from volio.executors import make_executor
+
+    chosen = stack.enter_context(make_executor(executor, threads=threads))
+    finished = cast("Any", chosen.run(task, blocks))
+    # closing the generator is what cancels the blocks that wait, also when the progress bar raises
+    stack.callback(getattr(finished, "close", lambda: None))
+    return cast("Iterator[tuple[int, Result]]", finished)
+
+
+def in_flight(
+    submit: Callable[[Any], "Future[Any]"],
+    blocks: Sequence[Any],
+    ahead: Callable[[], int],
+    *,
+    renew: Callable[[], None] | None = None,
+) -> Iterator[tuple[int, Any]]:
+    """Yield (index, result) as completed, with at most `ahead()` blocks handed out at a time.
+
+    What is handed out and not done when this ends is for the caller to cancel.
+
+    Parameters
+    ----------
+    submit : callable
+        Hands out a block and returns its future.
+    blocks : sequence
+        What `submit` is called with.
+    ahead : callable
+        Asked before each block how many may be out.
+    renew : callable, optional
+        Called when an executor dropped a block on its own account, before that block is handed out again; may
+        raise. Without it the CancelledError goes to the caller.
+    """
+    waiting: dict[Future[Any], int] = {}
+    numbers = iter(range(len(blocks)))
+    while True:
+        for index in itertools.islice(numbers, max(ahead() - len(waiting), 0)):
+            waiting[submit(blocks[index])] = index
+        if not waiting:
+            return
+        future = wait(waiting, return_when=FIRST_COMPLETED)[0].pop()
+        index = waiting.pop(future)
+        try:
+            result = future.result()
+        except CancelledError:
+            if renew is None:
+                raise
+            renew()
+            waiting[submit(blocks[index])] = index
+            continue
+        yield index, result
+        del future, result  # not kept while the next is waited for

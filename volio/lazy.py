@@ -4,12 +4,14 @@ import math
 import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from volio.errors import FormatError, InputError, VolcorrError
+from volio.memory_maps import opened, portable
 
 __all__ = ["LAZY_BYTES", "LazyArray", "crop_array", "file_bytes", "is_lazy", "load", "one_line", "slab_depth", "slabs"]
 
@@ -37,7 +39,15 @@ class LazyArray:
         What error messages call it, as a rule the path.
     close : callable, optional
         Closes the file. Called when the array is no longer used.
+
+    Notes
+    -----
+    An array that `volio.read` gave can be pickled: what is sent is its place on disk, where the other process opens
+    it again. So can its crops, transposes, and maps by a picklable function.
     """
+
+    #: Opens the same array in another process; set by `volio.read`.
+    reopen: "Callable[[], Any] | None" = None
 
     def __init__(
         self,
@@ -73,6 +83,11 @@ class LazyArray:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.reopen is not None:
+            return _reopened, (self.reopen, self.shape, self.dtype)
+        return _restored, (self._read, self.shape, self.dtype, self.chunks, self.name)
 
     def __repr__(self) -> str:
         return f"LazyArray({self.name!r}, shape={self.shape}, dtype={self.dtype})"
@@ -115,28 +130,19 @@ class LazyArray:
 
     def crop(self, box: Box) -> "LazyArray":
         """Return the part inside `box` (slices with start and stop), still on disk."""
-        starts = [s.start for s in box]
-
-        def read(inner: Box) -> NDArray[Any]:
-            return self._part(tuple(slice(a + s.start, a + s.stop) for a, s in zip(starts, inner, strict=True)))
-
         shape = [s.stop - s.start for s in box]
         chunks = [min(c, n) for c, n in zip(self.chunks, shape, strict=True)]
+        read = _Crop(self, tuple(s.start for s in box))
         return LazyArray(read, shape, self.dtype, chunks=chunks, name=self.name)
 
     def transpose(self, order: Sequence[int]) -> "LazyArray":
         """Return the array with its axes in another order, still on disk."""
-        inverse = list(np.argsort(order))
-
-        def read(box: Box) -> NDArray[Any]:
-            return np.ascontiguousarray(self._part(tuple(box[i] for i in inverse)).transpose(order))
-
         shape, chunks = ([values[i] for i in order] for values in (self.shape, self.chunks))
-        return LazyArray(read, shape, self.dtype, chunks=chunks, name=self.name)
+        return LazyArray(_Transpose(self, tuple(order)), shape, self.dtype, chunks=chunks, name=self.name)
 
     def map(self, function: Callable[[NDArray[Any]], NDArray[Any]], dtype: Any) -> "LazyArray":
         """Return the array with `function` applied to each part when it is read."""
-        return LazyArray(lambda box: function(self._part(box)), self.shape, dtype, chunks=self.chunks, name=self.name)
+        return LazyArray(_Map(self, function), self.shape, dtype, chunks=self.chunks, name=self.name)
 
     def close(self) -> None:
         """Close the file; nothing can be read afterwards."""
@@ -151,7 +157,72 @@ class LazyArray:
         chunks = getattr(data, "chunks", None)
         if not (isinstance(chunks, tuple) and all(isinstance(n, int) for n in chunks)):
             chunks = (1, *data.shape[1:])
-        return cls(lambda box: data[box], data.shape, dtype or data.dtype, chunks=chunks, name=name)
+        return cls(_Index(data), data.shape, dtype or data.dtype, chunks=chunks, name=name)
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """Reads a part of a part."""
+
+    source: LazyArray
+    starts: tuple[int, ...]
+
+    def __call__(self, box: Box) -> NDArray[Any]:
+        return self.source._part(tuple(slice(a + s.start, a + s.stop) for a, s in zip(self.starts, box, strict=True)))
+
+
+@dataclass(frozen=True)
+class _Transpose:
+    """Reads with the axes in another order."""
+
+    source: LazyArray
+    order: tuple[int, ...]
+
+    def __call__(self, box: Box) -> NDArray[Any]:
+        stored = tuple(box[self.order.index(axis)] for axis in range(len(box)))
+        return np.ascontiguousarray(self.source._part(stored).transpose(self.order))
+
+
+@dataclass(frozen=True)
+class _Map:
+    """Reads and applies a function."""
+
+    source: LazyArray
+    function: Callable[[NDArray[Any]], NDArray[Any]]
+
+    def __call__(self, box: Box) -> NDArray[Any]:
+        return self.function(self.source._part(box))
+
+
+@dataclass
+class _Index:
+    """Reads from anything that is indexed by slices."""
+
+    source: Any
+
+    def __call__(self, box: Box) -> Any:
+        return self.source[box]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"source": portable(self.source)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.source = opened(state["source"])
+
+
+def _reopened(reopen: Callable[[], Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Open an array again, in the process that unpickles it."""
+    data = reopen()
+    if (data.shape, data.dtype) != (shape, dtype):
+        name = getattr(data, "name", "the volume")
+        raise FormatError(f"{name} was changed: it was {dtype} {shape} and is now {data.dtype} {data.shape}")
+    return data
+
+
+def _restored(
+    read: Callable[[Box], Any], shape: tuple[int, ...], dtype: Any, chunks: tuple[int, ...], name: str
+) -> LazyArray:
+    return LazyArray(read, shape, dtype, chunks=chunks, name=name)
 
 
 def _split_key(key: Any, shape: tuple[int, ...]) -> tuple[Box, tuple[Any, ...]]:

@@ -46,6 +46,7 @@ class Progress:
         self.label = label
         self.delay = delay
         self.done = 0
+        self._skipped = 0
         self._start = time.monotonic()
         self._tenth = 0
         self._bar: Any = None
@@ -68,11 +69,23 @@ class Progress:
         seconds = time.monotonic() - self._start
         if tenth > self._tenth and seconds >= self.delay:
             self._tenth = tenth
-            left = seconds * max(self.total - self.done, 0) / max(self.done, 1)
+            left = seconds * max(self.total - self.done, 0) / max(self.done - self._skipped, 1)
             logger.info(
                 "%s: %d %% (%d of %d %s), about %.0f s left",
                 self.label, 10 * tenth, self.done, self.total, self.unit, left,
             )  # fmt: skip
+
+    def skip(self, n: int = 1) -> None:
+        """Count `n` units as done by an earlier run: rate and time left are those of the others."""
+        self.done += n
+        self._skipped += n
+        self._tenth = 10 * self.done // self.total if self.total > 0 else 10
+        if self._bar is not None:
+            self._bar.initial += n
+            self._bar.n += n
+            self._bar.last_print_n += n
+        elif self.done:
+            logger.info("%s: %d of %d %s were done by an earlier run", self.label, self.done, self.total, self.unit)
 
     def __exit__(
         self,

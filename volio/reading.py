@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from volio.errors import FormatError, InputError, VolcorrError
 from volio.formats.registry import Format, ReadOptions, find_reader, split_dataset
 from volio.formats.sizes import same_size, show_size
-from volio.lazy import LAZY_BYTES, one_line
+from volio.lazy import LAZY_BYTES, LazyArray, one_line
 from volio.units import Length, parse_lengths
 from volio.volume import Volume
 
@@ -81,6 +82,8 @@ def read(
     )
     found.check_options(options)
     volume = _guarded(found, file, options)
+    if isinstance(volume.data, LazyArray):
+        volume.data.reopen = partial(_data, file.absolute(), options)
     volume = _finished(volume, file, found)
     if voxel_size is not None:
         volume = _with_size(volume, voxel_size, unit, file)
@@ -101,6 +104,14 @@ def _guarded(found: Format, file: Path, options: ReadOptions) -> Volume:
         raise InputError(f"{file} does not fit into memory: crop it, or convert it to .ome.zarr first") from error
     except Exception as error:  # whatever a third-party reader raises on damaged data
         raise FormatError(f"{file} cannot be read as {found.title}: {one_line(error)}") from error
+
+
+def _data(file: Path, options: ReadOptions) -> Any:
+    """Open the voxels again: how a volume on disk is unpickled."""
+    data = _guarded(find_reader(file), file, options).data
+    if isinstance(data, LazyArray):
+        data.reopen = partial(_data, file, options)
+    return data
 
 
 def _finished(volume: Volume, file: Path, found: Format) -> Volume:

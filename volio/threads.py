@@ -1,12 +1,17 @@
 """How many threads are used when nobody says."""
 
 import os
+import sys
 
 from volio.errors import InputError
 
-__all__ = ["default_threads"]
+__all__ = ["ONE_THREAD", "default_threads", "limit_threads"]
 
 VARIABLE = "VOLCORR_NUM_THREADS"
+#: The environment of a worker: one thread for volcorr, and for what else would start threads of its own.
+ONE_THREAD = dict.fromkeys(
+    (VARIABLE, "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
 
 
 def default_threads() -> int:
@@ -25,3 +30,10 @@ def default_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def limit_threads() -> None:
+    """Make this process compute with one thread: it is one worker of many on its machine."""
+    os.environ |= ONE_THREAD
+    if "numba" in sys.modules:  # too late for its variable
+        sys.modules["numba"].set_num_threads(1)

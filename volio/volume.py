@@ -9,6 +9,7 @@ import numpy as np
 
 from volio.errors import InputError
 from volio.lazy import crop_array, is_lazy, load
+from volio.memory_maps import opened, portable
 from volio.units import length_unit
 
 __all__ = ["Volume", "check_roi"]
@@ -66,6 +67,13 @@ class Volume:
         if self.voxel_size is not None:
             object.__setattr__(self, "voxel_size", _three(self.voxel_size, "voxel_size", label, positive=True))
         object.__setattr__(self, "origin", _three(self.origin, "origin", label, positive=False))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what is on disk stays there: another process opens it again
+        return {**self.__dict__, "data": portable(self.data)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, data=opened(state["data"]))
 
     def __repr__(self) -> str:
         size = "not stated" if self.voxel_size is None else f"{self.voxel_size} {self.unit}"

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from volio import InputError, SerialExecutor, ThreadExecutor, run_blocks
+from volio.blocks import in_flight
 
 
 class Counter:
@@ -75,6 +77,36 @@ def test_interrupt_while_waiting_cancels() -> None:
     before = len(started)
     time.sleep(0.05)
     assert len(started) == before < 50
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_few_results_wait_to_be_taken(threads: int) -> None:
+    started: list[int] = []
+    finished: Any = ThreadExecutor(threads).run(started.append, range(100))
+    for count in range(1, 20):
+        next(finished)
+        time.sleep(0.002)
+        assert len(started) <= count + 2 * threads
+    finished.close()
+
+
+def test_dropped_blocks_are_handed_out_again() -> None:
+    def submit(block: int) -> "Future[int]":
+        future: Future[int] = Future()
+        if drops and block == 2:
+            drops.pop()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        else:
+            future.set_result(block)
+        return future
+
+    drops, renewed = [1, 1], []
+    assert sorted(in_flight(submit, range(5), lambda: 2, renew=lambda: renewed.append(1))) == [(i, i) for i in range(5)]
+    assert renewed == [1, 1]
+    drops.append(1)
+    with pytest.raises(CancelledError):
+        list(in_flight(submit, range(5), lambda: 2))
 
 
 def test_own_executor() -> None:

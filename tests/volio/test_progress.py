@@ -41,3 +41,33 @@ def test_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCa
     assert "writing" in terminal.getvalue()
     assert "100%" in terminal.getvalue()
     assert not caplog.records
+
+
+def test_what_an_earlier_run_did_does_not_count_into_the_rate(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("volio.progress.time.monotonic", lambda: clock[0])
+    with Progress(100, delay=0.0) as progress:
+        progress.skip(50)
+        clock[0] = 10.0
+        progress.update(10)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        "correlating: 50 of 100 points were done by an earlier run",
+        "correlating: 60 % (60 of 100 points), about 40 s left",  # 10 points in 10 s, 40 to go
+    ]
+
+
+def test_the_bar_goes_on_from_an_earlier_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress(100, delay=0.0) as progress:
+        progress.skip(50)
+        progress.update(10)
+        shown = progress._bar.format_dict
+    assert (shown["n"], shown["initial"]) == (60, 50)
+    assert progress.done == 60

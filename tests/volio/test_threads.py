@@ -1,8 +1,11 @@
 import os
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from volio import InputError, default_threads
+from volio.threads import ONE_THREAD, limit_threads
 
 
 def test_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +27,14 @@ def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None
     monkeypatch.setenv("VOLCORR_NUM_THREADS", text)
     with pytest.raises(InputError, match="VOLCORR_NUM_THREADS must be a whole number"):
         default_threads()
+
+
+def test_a_worker_computes_with_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ONE_THREAD:
+        monkeypatch.setenv(name, "8")
+    told: list[int] = []
+    monkeypatch.setitem(sys.modules, "numba", SimpleNamespace(set_num_threads=told.append))  # type: ignore[arg-type]
+    limit_threads()
+    assert default_threads() == 1
+    assert os.environ["NUMBA_NUM_THREADS"] == os.environ["OMP_NUM_THREADS"] == "1"
+    assert told == [1]
