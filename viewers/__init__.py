@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     )
     from viewers.profiles import draw_correlation_histogram, draw_strain_profile
     from viewers.sections import cut_sections
+    from viewers.steps import draw_series_curves, draw_series_maps
     from viewers.style import save_figure
+    from viewers.subset_figure import draw_subset_study
 
 __all__ = [
     "cut_sections",
@@ -30,10 +32,13 @@ __all__ = [
     "draw_displacement",
     "draw_displacement_arrows",
     "draw_figures",
+    "draw_series_curves",
+    "draw_series_maps",
     "draw_status",
     "draw_strain",
     "draw_strain_components",
     "draw_strain_profile",
+    "draw_subset_study",
     "save_figure",
 ]
 
@@ -44,10 +49,13 @@ _MODULES = {
     "draw_displacement": "maps",
     "draw_displacement_arrows": "arrows",
     "draw_figures": "figures",
+    "draw_series_curves": "steps",
+    "draw_series_maps": "steps",
     "draw_status": "maps",
     "draw_strain": "maps",
     "draw_strain_components": "maps",
     "draw_strain_profile": "profiles",
+    "draw_subset_study": "subset_figure",
     "save_figure": "style",
 }
 

@@ -1,4 +1,4 @@
-"""All figures of one field, written into a folder."""
+"""All figures of a field or a series, written into a folder."""
 
 import logging
 from collections.abc import Callable
@@ -12,8 +12,11 @@ from viewers.arrows import draw_displacement_arrows
 from viewers.maps import draw_correlation, draw_displacement, draw_status, draw_strain, draw_strain_components
 from viewers.profiles import draw_correlation_histogram, draw_strain_profile
 from viewers.sections import Sections, cut_sections
+from viewers.steps import draw_series_curves, draw_series_maps
 from viewers.style import save_figure, symbol
-from volcorr.fields import DISPLACEMENT, STRAIN, valid_points
+from volcorr.fields import DISPLACEMENT, STRAIN, is_series, valid_points
+from volcorr.rigid import remove_rigid_motion, remove_rigid_motions
+from volcorr.steps import each_step
 from volio.errors import InputError, OutputError
 from volio.progress import Progress
 
@@ -30,7 +33,7 @@ Drawing = Callable[[], Figure]
 
 
 def draw_figures(fields: "xr.Dataset", reference: "Volume | None", folder: str | Path) -> list[Path]:
-    """Draw all figures that a field allows, and write them as PNG files of 150 dots per inch.
+    """Draw all figures that a field or a series allows, and write them as PNG files of 150 dots per inch.
 
     ============================================== =====================================================
     File (``.png``)                                Shows
@@ -47,15 +50,24 @@ def draw_figures(fields: "xr.Dataset", reference: "Volume | None", folder: str |
     ``status``                                     why points are invalid
     ============================================== =====================================================
 
+    For a series these stand in one folder a step, ``step_0001`` and so on, and before them come
+
+    ============================================== =====================================================
+    ``series_curves``                              strain, correlation, valid points, uncertainty by step
+    ``series_e_zz``, ``series_u_z``, ``series_cc`` one section at every step, on one colour scale
+    ``series_u_z_without_rigid_motion``            the same, rotation and translation of each step removed
+    ============================================== =====================================================
+
     Strain figures need a field with strain; ``status`` is drawn where a point is invalid; those without rigid
     motion where enough points are valid to tell it. Figures of these names are replaced, other files stay.
 
     Parameters
     ----------
     fields : xarray.Dataset
-        Displacement or strain field with dimensions (z, y, x).
+        Displacement or strain field with dimensions (z, y, x), or a series with (step, z, y, x).
     reference : Volume or None
-        The (z, y, x) volume that it was measured on; only three slices of it are read. None draws none.
+        The (z, y, x) volume that it was measured on (the first of a series); only three slices of it are read. None
+        draws none.
     folder : str or Path
         Where to write; made when missing.
 
@@ -72,18 +84,50 @@ def draw_figures(fields: "xr.Dataset", reference: "Volume | None", folder: str |
         If the folder cannot be written to.
     """
     folder = Path(folder)
-    sections = cut_sections(fields, reference)
-    drawings = _drawings(fields, sections)
+    drawings: dict[str, Drawing] = {}
+    if is_series(fields):
+        steps = list(each_step(fields))
+        sections = cut_sections(steps[0], reference)
+        drawings = _series_drawings(fields, sections)
+        for step in steps:
+            own = _drawings(step, sections)
+            drawings |= {f"step_{int(step['step']):04d}/{name}": draw for name, draw in own.items()}
+    else:
+        drawings = _drawings(fields, cut_sections(fields, reference))
+    _make(folder)
+    paths = []
+    with Progress(len(drawings), unit="figures", label="drawing") as progress:
+        for name, draw in drawings.items():
+            path = folder / f"{name}.png"
+            _make(path.parent)
+            paths.append(save_figure(draw(), path))
+            progress.update()
+    return paths
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"folder {folder} cannot be made ({error.strerror}); choose another folder") from error
-    paths = []
-    with Progress(len(drawings), unit="figures", label="drawing") as progress:
-        for name, draw in drawings.items():
-            paths.append(save_figure(draw(), folder / f"{name}.png"))
-            progress.update()
-    return paths
+
+
+def _series_drawings(series: "xr.Dataset", sections: Sections) -> dict[str, Drawing]:
+    """Return what to draw of all steps together, by file name."""
+    drawings: dict[str, Drawing] = {"series_curves": partial(draw_series_curves, series)}
+    for name in ("e_zz", "u_z", "cc"):
+        if name in series:
+            drawings[f"series_{name}"] = partial(draw_series_maps, series, sections, component=name)
+    try:
+        still, _ = remove_rigid_motions(series)
+    except InputError as error:
+        _logger.info("no series without rigid motion: %s", error)
+        return drawings
+    title = f"{symbol('u_z')} at every step, rigid motion removed"
+    drawings["series_u_z_without_rigid_motion"] = partial(
+        draw_series_maps, still, sections, component="u_z", title=title
+    )
+    return drawings
 
 
 def _drawings(fields: "xr.Dataset", sections: Sections) -> dict[str, Drawing]:
@@ -105,8 +149,6 @@ def _drawings(fields: "xr.Dataset", sections: Sections) -> dict[str, Drawing]:
 
 
 def _without_rigid_motion(fields: "xr.Dataset", sections: Sections) -> dict[str, Drawing]:
-    from volcorr.rigid import remove_rigid_motion
-
     try:
         still, motion = remove_rigid_motion(fields)
     except InputError as error:

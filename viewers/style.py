@@ -55,6 +55,7 @@ STATUS_COLOURS: Final = {
     Status.NO_TEXTURE: "#f0e442",
     Status.NOT_CONVERGED: "#cc79a7",
     Status.LOW_CORRELATION: "#d55e00",
+    Status.OUTLIER: "#009e73",
 }
 
 _RC: Final[dict[str, Any]] = {

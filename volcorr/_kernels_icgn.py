@@ -1,339 +1,518 @@
 """Kernels of the inverse-compositional Gauss-Newton refinement (see `icgn`).
 
-A subset of (nz, ny, nx) voxels is held as rows: float32 arrays (nz * ny, nx + LANES) with x fastest, padded for the
-interpolation. Row sums are float32, sums over rows float64. Indices of inner loops are unsigned: numba's check for
-negative indices would keep the compiler from using vector instructions.
-
-Parameters p (3, 4) float64 of a point: row a holds the displacement along axis a at the centre and its derivatives
-along z, y, x.
+A window is a float32 array (z, y, x) that holds every subset with a margin; its values are addressed by flat index.
+Sums over a row or a plane are float32, sums over planes float64. The monomials are 1, z, y, x and for second order also
+zz, zy, zx, yy, yx, xx, of the distance from the subset's centre. Parameters p (3, 10) float64 of a point: row a holds
+the factors of the monomials in the displacement along axis a.
 """
 
 import math
 
 import numpy as np
 
-from volcorr._kernels_sampling import LANES, warp
-from volio.jit import jit
+from volcorr._kernels_linear import cholesky, solve
+from volcorr._kernels_sampling import sample_row
+from volcorr._kernels_warp import compose, travel
+from volio.jit import inner, jit
+from volio.simd import LANES, is_number, lane_numbers, load, pointer, select, splat, total
 
-STATUS_VALID, STATUS_OUTSIDE, STATUS_NO_TEXTURE, STATUS_NOT_CONVERGED = 0, 2, 4, 5  # of `fields.Status`
+# of `fields.Status`
+STATUS_VALID, STATUS_OUTSIDE, STATUS_NO_TEXTURE, STATUS_NOT_CONVERGED = 0, 2, 4, 5
+STATUS_OUTSIDE_MASK, STATUS_LOW_CORRELATION = 1, 6
 
-_NEAR = np.float32(8.0 / 12.0)  # weights of the fourth-order central difference
-_FAR = np.float32(1.0 / 12.0)
-_GRADIENT_NOISE = 2.0 * (64.0 + 1.0) / 144.0  # variance of that difference where the grey noise has variance 1
+# powers of z, y, x in the ten monomials
+_POWERS = np.array(
+    [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [2, 0, 0], [1, 1, 0], [1, 0, 1], [0, 2, 0], [0, 1, 1], [0, 0, 2]]
+)
+_HALF = np.float32(0.5)
+_GRADIENT_NOISE = 2 / 3  # what noise of variance 1 adds to the product of the two differences (see `transfer`)
+_RATIO = 0.05  # of one step to that before, unless it is seen to be larger
+_REBUILD = 0.02  # share of the voxels of a subset that may go or come before its Hessian is made again
+_ACCELERATION = 3.0  # largest factor by which a step is lengthened or shortened
 
 
-@jit
-def load_subset(volume, z0, y0, x0, shape, f, gz, gy, gx):
-    """Copy a subset and its grey gradients (fourth-order central differences) into rows.
+@inner
+def clear(values):
+    """Fill an array with zeros."""
+    flat = values.ravel()
+    for i in range(flat.size):
+        flat[i] = 0.0
 
-    volume (z, y, x) float32; z0, y0, x0 first voxel of the subset; shape its three edges.
-    """
+
+@inner
+def _gradient(f, i, sz, sy):
+    """Grey gradient of one vector along z, y, x by central differences."""
+    half = splat(_HALF)
+    gz = half * (load(f, i + sz) - load(f, i - sz))
+    gy = half * (load(f, i + sy) - load(f, i - sy))
+    return gz, gy, half * (load(f, i + 1) - load(f, i - 1))
+
+
+@inner
+def _usable(absent, partial, i, block, count):
+    """Tell which lanes of a vector are voxels of the subset that can be used."""
+    inside = lane_numbers() < splat(count - block)
+    if partial:
+        inside = inside & is_number(load(absent, i))
+    return inside
+
+
+@inner
+def _grey_sums(f, absent, partial, corner, sz, sy, shape):
+    """Return the number of usable voxels of a subset, the sums of their grey and of its square."""
     nz, ny, nx = shape
-    n = np.uint64(nx)
-    one, two = np.uint64(1), np.uint64(2)
+    none, one = splat(np.float32(0)), splat(np.float32(1))
+    number, first, second = 0.0, 0.0, 0.0
     for k in range(nz):
         for j in range(ny):
-            z, y, r = z0 + k, y0 + j, k * ny + j
-            row = volume[z, y, x0 - 2 : x0 + nx + 2]
-            z1, z2 = volume[z - 2, y, x0 : x0 + nx], volume[z - 1, y, x0 : x0 + nx]
-            z3, z4 = volume[z + 1, y, x0 : x0 + nx], volume[z + 2, y, x0 : x0 + nx]
-            y1, y2 = volume[z, y - 2, x0 : x0 + nx], volume[z, y - 1, x0 : x0 + nx]
-            y3, y4 = volume[z, y + 1, x0 : x0 + nx], volume[z, y + 2, x0 : x0 + nx]
-            fr, gzr, gyr, gxr = f[r], gz[r], gy[r], gx[r]
-            for i in range(n):
-                fr[i] = row[i + two]
-                gzr[i] = _NEAR * (z3[i] - z2[i]) - _FAR * (z4[i] - z1[i])
-                gyr[i] = _NEAR * (y3[i] - y2[i]) - _FAR * (y4[i] - y1[i])
-                gxr[i] = _NEAR * (row[i + two + one] - row[i + one]) - _FAR * (row[i + two + two] - row[i])
+            i = corner + k * sz + j * sy
+            n, s, ss = none, none, none
+            for block in range(0, nx, LANES):
+                use = _usable(absent, partial, i + block, block, nx)
+                v = select(use, load(f, i + block), none)
+                n, s, ss = n + select(use, one, none), s + v, ss + v * v
+            number += total(n)
+            first += total(s)
+            second += total(ss)
+    return number, first, second
 
 
-@jit
-def centre(f, nx):
-    """Subtract the mean of the rows in place; return the Euclidean norm of what remains."""
-    n = np.uint64(nx)
-    total = 0.0
-    for r in range(f.shape[0]):
-        row, s = f[r], np.float32(0)
-        for i in range(n):
-            s += row[i]
-        total += s
-    mean = np.float32(total / (f.shape[0] * nx))
-    squares = 0.0
-    for r in range(f.shape[0]):
-        row, s = f[r], np.float32(0)
-        for i in range(n):
-            d = row[i] - mean
-            row[i] = d
-            s += d * d
-        squares += s
-    return math.sqrt(squares)
+@inner
+def _row_moments(f, absent, partial, i, sz, sy, g, at, found, first, count, second_order, sums):
+    """Fill sums (5, 6) with the sums over one row of g_a g_b x^k; k up to 2, or up to 4 for second order."""
+    none = splat(np.float32(0))
+    for high in range(1 + int(second_order)):
+        zz0, zy0, zx0, yy0, yx0, xx0 = none, none, none, none, none, none
+        zz1, zy1, zx1, yy1, yx1, xx1 = none, none, none, none, none, none
+        zz2, zy2, zx2, yy2, yx2, xx2 = none, none, none, none, none, none
+        for block in range(0, count, LANES):
+            use = _usable(absent, partial, i + block, block, count)
+            if found:
+                use = use & is_number(load(g, at + block))
+            gz, gy, gx = _gradient(f, i + block, sz, sy)
+            x = splat(first + block) + lane_numbers()
+            gz, gy, gx = select(use, gz, none), select(use, gy, none), select(use, gx, none)
+            if high:
+                square = x * x
+                hz, hy, hx = gz * square, gy * square, gx * square
+            else:
+                hz, hy, hx = gz, gy, gx
+            a = hz * gz
+            zz0, zz1, zz2 = zz0 + a, zz1 + a * x, zz2 + (a * x) * x
+            a = hz * gy
+            zy0, zy1, zy2 = zy0 + a, zy1 + a * x, zy2 + (a * x) * x
+            a = hz * gx
+            zx0, zx1, zx2 = zx0 + a, zx1 + a * x, zx2 + (a * x) * x
+            a = hy * gy
+            yy0, yy1, yy2 = yy0 + a, yy1 + a * x, yy2 + (a * x) * x
+            a = hy * gx
+            yx0, yx1, yx2 = yx0 + a, yx1 + a * x, yx2 + (a * x) * x
+            a = hx * gx
+            xx0, xx1, xx2 = xx0 + a, xx1 + a * x, xx2 + (a * x) * x
+        k = 2 * high
+        sums[k, 0], sums[k, 1], sums[k, 2] = total(zz0), total(zy0), total(zx0)
+        sums[k, 3], sums[k, 4], sums[k, 5] = total(yy0), total(yx0), total(xx0)
+        sums[k + 1, 0], sums[k + 1, 1], sums[k + 1, 2] = total(zz1), total(zy1), total(zx1)
+        sums[k + 1, 3], sums[k + 1, 4], sums[k + 1, 5] = total(yy1), total(yx1), total(xx1)
+        sums[k + 2, 0], sums[k + 2, 1], sums[k + 2, 2] = total(zz2), total(zy2), total(zx2)
+        sums[k + 2, 3], sums[k + 2, 4], sums[k + 2, 5] = total(yy2), total(yx2), total(xx2)
 
 
-@jit
-def _row_products(a, b, x, n):
-    """Sum a*b, a*b*x and a*b*x*x over one row."""
-    s0, s1, s2 = np.float32(0), np.float32(0), np.float32(0)
-    for i in range(n):
-        v = a[i] * b[i]
-        w = v * x[i]
-        s0 += v
-        s1 += w
-        s2 += w * x[i]
-    return s0, s1, s2
+@inner
+def transfer(f, absent, partial, corner, sz, sy, half, factors):
+    """Fill factors (3) with the sum of g_a e_a over that of g_a g_a, e being the fourth-order central difference.
 
-
-@jit
-def hessian(gz, gy, gx, rz, ry, x, nx, h):
-    """Fill h (12, 12) with sum_voxels g_a g_b m_u m_v, m = (1, z, y, x), parameters ordered (a, u).
-
-    The 144 sums come from 6 products of gradients times 10 products of coordinates. rz, ry (rows) and x (nx)
-    are the coordinates from the subset's centre.
+    The central difference g misses some of the slope of fine texture. A Hessian from g alone is too small by that, and
+    its steps are too long. Every third plane is enough to know by how much.
     """
-    n = np.uint64(nx)
-    moments = np.zeros((3, 3, 4, 4))
-    for r in range(gz.shape[0]):
-        z, y = rz[r], ry[r]
+    none, four_thirds, twelfth = splat(np.float32(0)), splat(np.float32(4 / 3)), splat(np.float32(1 / 12))
+    count = 2 * half[2] + 1
+    own, other = np.zeros(3), np.zeros(3)
+    for k in range(half[0] % 3, 2 * half[0] + 1, 3):
+        zz, yy, xx, ze, ye, xe = none, none, none, none, none, none
+        for j in range(2 * half[1] + 1):
+            first = corner + k * sz + j * sy
+            for block in range(0, count, LANES):
+                i = first + block
+                use = _usable(absent, partial, i, block, count)
+                gz, gy, gx = _gradient(f, i, sz, sy)
+                ez = four_thirds * gz - twelfth * (load(f, i + 2 * sz) - load(f, i - 2 * sz))
+                ey = four_thirds * gy - twelfth * (load(f, i + 2 * sy) - load(f, i - 2 * sy))
+                ex = four_thirds * gx - twelfth * (load(f, i + 2) - load(f, i - 2))
+                gz, gy, gx = select(use, gz, none), select(use, gy, none), select(use, gx, none)
+                zz, yy, xx = zz + gz * gz, yy + gy * gy, xx + gx * gx
+                ze, ye, xe = ze + gz * ez, ye + gy * ey, xe + gx * ex
+        own[0] += total(zz)
+        own[1] += total(yy)
+        own[2] += total(xx)
+        other[0] += total(ze)
+        other[1] += total(ye)
+        other[2] += total(xe)
+    for a in range(3):
+        factors[a] = other[a] / own[a] if own[a] > 0.0 else 1.0
+
+
+@inner
+def hessian(f, absent, partial, corner, sz, sy, g, lanes, found, half, terms, row, plane, moments, h):
+    """Fill h (3 terms, 3 terms) with sum_voxels g_a g_b m_u m_v; parameters are ordered (a, u).
+
+    Where found is True, over the voxels of which g (rows of `lanes` values) is a number.
+
+    All entries come from six products of gradients times 10 (35 for second order) products of coordinates.
+    row (5, 6), plane (5, 5, 6) and moments (5, 5, 5, 6) are work space.
+    """
+    second_order = terms == 10
+    degree = 4 if second_order else 2
+    clear(moments)
+    for k in range(2 * half[0] + 1):
+        z = float(k - half[0])
+        clear(plane)
+        for j in range(2 * half[1] + 1):
+            y = float(j - half[1])
+            i = corner + k * sz + j * sy
+            at = (k * (2 * half[1] + 1) + j) * lanes
+            _row_moments(f, absent, partial, i, sz, sy, g, at, found, -half[2], 2 * half[2] + 1, second_order, row)
+            power = 1.0
+            for b in range(degree + 1):
+                for c in range(degree + 1 - b):
+                    for pair in range(6):
+                        plane[b, c, pair] += power * row[c, pair]
+                power *= y
+        power = 1.0
+        for a in range(degree + 1):
+            for b in range(degree + 1 - a):
+                for c in range(degree + 1 - a - b):
+                    for pair in range(6):
+                        moments[a, b, c, pair] += power * plane[b, c, pair]
+            power *= z
+    for a in range(3):
+        for b in range(a, 3):
+            pair = a + b if a == 0 else a + b + 1
+            for u in range(terms):
+                for v in range(terms):
+                    p, q, r = (
+                        _POWERS[u, 0] + _POWERS[v, 0],
+                        _POWERS[u, 1] + _POWERS[v, 1],
+                        _POWERS[u, 2] + _POWERS[v, 2],
+                    )
+                    value = moments[p, q, r, pair]
+                    h[a * terms + u, b * terms + v] = value
+                    h[b * terms + v, a * terms + u] = value
+
+
+@inner
+def sample_subset(c, f, absent, partial, corner, sz, sy, target, tz, ty, quintic, weights, p, half, out, lanes):
+    """Interpolate the deformed subset into out (rows of `lanes` values, NaN where a coefficient is missing).
+
+    corner is the flat index of the subset's first voxel in the reference window, target that of its centre in the
+    deformed window; sz, sy and tz, ty are the strides of the two. Returns over the voxels used: their number, the sums
+    of f, f f, g and g g.
+    """
+    none, one = splat(np.float32(0)), splat(np.float32(1))
+    o = pointer(out)
+    n0, f1, f2, g1, g2 = 0.0, 0.0, 0.0, 0.0, 0.0
+    nx, at = 2 * half[2] + 1, 0
+    curvature = (p[0, 9], p[1, 9], p[2, 9])
+    for k in range(2 * half[0] + 1):
+        z = float(k - half[0])
+        a0, a1, a2, b1, b2 = none, none, none, none, none
+        for j in range(2 * half[1] + 1):
+            y = float(j - half[1])
+            constant = (
+                p[0, 0] + z * (p[0, 1] + z * p[0, 4] + y * p[0, 5]) + y * (p[0, 2] + y * p[0, 7]),
+                p[1, 0] + z * (p[1, 1] + z * p[1, 4] + y * p[1, 5]) + y * (p[1, 2] + y * p[1, 7]),
+                p[2, 0] + z * (p[2, 1] + z * p[2, 4] + y * p[2, 5]) + y * (p[2, 2] + y * p[2, 7]),
+            )
+            slope = (
+                p[0, 3] + z * p[0, 6] + y * p[0, 8],
+                p[1, 3] + z * p[1, 6] + y * p[1, 8],
+                p[2, 3] + z * p[2, 6] + y * p[2, 8],
+            )
+            centre = target + (k - half[0]) * tz + (j - half[1]) * ty
+            sample_row(c, centre, tz, ty, quintic, weights, constant, slope, curvature, -half[2], nx, o, at)
+            i = corner + k * sz + j * sy
+            for block in range(0, nx, LANES):
+                g, v = load(o, at + block), load(f, i + block)
+                use = _usable(absent, partial, i + block, block, nx) & is_number(g)
+                g, v = select(use, g, none), select(use, v, none)
+                a0, a1, a2 = a0 + select(use, one, none), a1 + v, a2 + v * v
+                b1, b2 = b1 + g, b2 + g * g
+            at += lanes
+        n0 += total(a0)
+        f1 += total(a1)
+        f2 += total(a2)
+        g1 += total(b1)
+        g2 += total(b2)
+    return n0, f1, f2, g1, g2
+
+
+@inner
+def _row_projection(f, absent, partial, i, sz, sy, g, at, first, count, f_mean, g_mean, scale, second_order, sums):
+    """Fill sums (3, 3) with the sums over one row of r g_a x^k, r = scale (g - g_mean) - (f - f_mean).
+
+    Returns the sum of r r.
+    """
+    none = splat(np.float32(0))
+    z0, y0, x0, z1, y1, x1 = none, none, none, none, none, none
+    z2, y2, x2, rr = none, none, none, none
+    shift, factor = splat(f_mean - scale * g_mean), splat(scale)
+    for block in range(0, count, LANES):
+        v, j = load(g, at + block), i + block
+        use = _usable(absent, partial, j, block, count) & is_number(v)
+        r = select(use, factor * v - load(f, j) + shift, none)
+        gz, gy, gx = _gradient(f, j, sz, sy)
+        gz, gy, gx = select(use, r * gz, none), select(use, r * gy, none), select(use, r * gx, none)
+        x = splat(first + block) + lane_numbers()
+        z0, y0, x0, rr = z0 + gz, y0 + gy, x0 + gx, rr + r * r
+        z1, y1, x1 = z1 + gz * x, y1 + gy * x, x1 + gx * x
+        if second_order:
+            square = x * x
+            z2, y2, x2 = z2 + gz * square, y2 + gy * square, x2 + gx * square
+    sums[0, 0], sums[1, 0], sums[2, 0] = total(z0), total(y0), total(x0)
+    sums[0, 1], sums[1, 1], sums[2, 1] = total(z1), total(y1), total(x1)
+    if second_order:
+        sums[0, 2], sums[1, 2], sums[2, 2] = total(z2), total(y2), total(x2)
+    return total(rr)
+
+
+@inner
+def project(f, absent, partial, corner, sz, sy, g, lanes, half, terms, f_mean, g_mean, scale, row, plane, b):
+    """Fill b (3 terms) with the sums of r g_a m_u over the subset; return that of r r (see `_row_projection`).
+
+    row (3, 3) and plane (3, 3, 3) are work space.
+    """
+    second_order = terms == 10
+    clear(b)
+    squares, at = 0.0, 0
+    nx = 2 * half[2] + 1
+    for k in range(2 * half[0] + 1):
+        z = float(k - half[0])
+        clear(plane)
+        for j in range(2 * half[1] + 1):
+            y = float(j - half[1])
+            i = corner + k * sz + j * sy
+            squares += _row_projection(
+                f, absent, partial, i, sz, sy, g, at, -half[2], nx, f_mean, g_mean, scale, second_order, row
+            )
+            at += lanes
+            for a in range(3):
+                plane[a, 0, 0] += row[a, 0]
+                plane[a, 0, 1] += row[a, 1]
+                plane[a, 1, 0] += y * row[a, 0]
+                if second_order:
+                    plane[a, 0, 2] += row[a, 2]
+                    plane[a, 1, 1] += y * row[a, 1]
+                    plane[a, 2, 0] += y * y * row[a, 0]
         for a in range(3):
-            first = gz[r] if a == 0 else (gy[r] if a == 1 else gx[r])
-            for b in range(a, 3):
-                second = gz[r] if b == 0 else (gy[r] if b == 1 else gx[r])
-                s0, s1, s2 = _row_products(first, second, x, n)
-                m = moments[a, b]
-                m[0, 0] += s0
-                m[0, 1] += s0 * z
-                m[0, 2] += s0 * y
-                m[0, 3] += s1
-                m[1, 1] += s0 * z * z
-                m[1, 2] += s0 * z * y
-                m[1, 3] += s1 * z
-                m[2, 2] += s0 * y * y
-                m[2, 3] += s1 * y
-                m[3, 3] += s2
+            for u in range(terms):
+                power = 1.0 if _POWERS[u, 0] == 0 else (z if _POWERS[u, 0] == 1 else z * z)
+                b[a * terms + u] += power * plane[a, _POWERS[u, 1], _POWERS[u, 2]]
+    return squares
+
+
+@inner
+def scale_hessian(h, factors, edges, terms, power):
+    """Turn h in place to parameters that are motions of the faces in voxels; fill power (3) from its diagonal."""
     for a in range(3):
-        for b in range(3):
-            for u in range(4):
-                for v in range(4):
-                    h[4 * a + u, 4 * b + v] = moments[min(a, b), max(a, b), min(u, v), max(u, v)]
+        power[a] = h[a * terms, a * terms] * factors[a]
+    for a in range(3 * terms):
+        for b in range(3 * terms):
+            scale = math.sqrt(factors[a // terms] * factors[b // terms])
+            h[a, b] *= scale / (edges[a % terms] * edges[b % terms])
 
 
-@jit
-def cholesky(h):
-    """Factorise the symmetric h in place into its lower triangle; return False if it is not positive definite."""
-    n = h.shape[0]
-    for j in range(n):
-        diagonal = h[j, j]
-        pivot = diagonal
-        for k in range(j):
-            pivot -= h[j, k] * h[j, k]
-        if not pivot > 1e-7 * diagonal:
-            return False
-        root = math.sqrt(pivot)
-        h[j, j] = root
-        for i in range(j + 1, n):
-            s = h[i, j]
-            for k in range(j):
-                s -= h[i, k] * h[j, k]
-            h[i, j] = s / root
-    return True
-
-
-@jit
-def solve(factor, b):
-    """Solve L L^T x = b in place."""
-    n = factor.shape[0]
-    for i in range(n):
-        s = b[i]
-        for k in range(i):
-            s -= factor[i, k] * b[k]
-        b[i] = s / factor[i, i]
-    for i in range(n - 1, -1, -1):
-        s = b[i]
-        for k in range(i + 1, n):
-            s -= factor[k, i] * b[k]
-        b[i] = s / factor[i, i]
-
-
-@jit
-def project(f, g, gz, gy, gx, rz, ry, x, nx, sums):
-    """Sum g * G_a * (1, z, y, x) over the subset into sums (12); return sum g, sum g*g, sum f*g."""
-    n = np.uint64(nx)
-    sums[:] = 0.0
-    total, squares, cross = 0.0, 0.0, 0.0
-    for r in range(f.shape[0]):
-        fr, gr, a, b, c = f[r], g[r], gz[r], gy[r], gx[r]
-        s, ss, sf = np.float32(0), np.float32(0), np.float32(0)
-        a0, a1, b0 = np.float32(0), np.float32(0), np.float32(0)
-        b1, c0, c1 = np.float32(0), np.float32(0), np.float32(0)
-        for i in range(n):
-            v, xi = gr[i], x[i]
-            s += v
-            ss += v * v
-            sf += v * fr[i]
-            w = v * a[i]
-            a0 += w
-            a1 += w * xi
-            w = v * b[i]
-            b0 += w
-            b1 += w * xi
-            w = v * c[i]
-            c0 += w
-            c1 += w * xi
-        total += s
-        squares += ss
-        cross += sf
-        z, y = rz[r], ry[r]
-        sums[0] += a0
-        sums[1] += a0 * z
-        sums[2] += a0 * y
-        sums[3] += a1
-        sums[4] += b0
-        sums[5] += b0 * z
-        sums[6] += b0 * y
-        sums[7] += b1
-        sums[8] += c0
-        sums[9] += c0 * z
-        sums[10] += c0 * y
-        sums[11] += c1
-    return total, squares, cross
-
-
-@jit
-def compose(p, dp):
-    """Update the warp in place, W(p) <- W(p) o W(dp)^-1; p, dp (3, 4). Return False if W(dp) is singular."""
-    b00, b01, b02 = 1.0 + dp[0, 1], dp[0, 2], dp[0, 3]
-    b10, b11, b12 = dp[1, 1], 1.0 + dp[1, 2], dp[1, 3]
-    b20, b21, b22 = dp[2, 1], dp[2, 2], 1.0 + dp[2, 3]
-    i00, i01, i02 = b11 * b22 - b12 * b21, b02 * b21 - b01 * b22, b01 * b12 - b02 * b11
-    i10, i11, i12 = b12 * b20 - b10 * b22, b00 * b22 - b02 * b20, b02 * b10 - b00 * b12
-    i20, i21, i22 = b10 * b21 - b11 * b20, b01 * b20 - b00 * b21, b00 * b11 - b01 * b10
-    determinant = b00 * i00 + b01 * i10 + b02 * i20
-    if not determinant > 0.1:
-        return False
-    for a in range(3):
-        q0, q1, q2 = p[a, 1], p[a, 2], p[a, 3]
-        if a == 0:
-            q0 += 1.0
-        elif a == 1:
-            q1 += 1.0
-        else:
-            q2 += 1.0
-        n0 = (q0 * i00 + q1 * i10 + q2 * i20) / determinant
-        n1 = (q0 * i01 + q1 * i11 + q2 * i21) / determinant
-        n2 = (q0 * i02 + q1 * i12 + q2 * i22) / determinant
-        p[a, 0] -= n0 * dp[0, 0] + n1 * dp[1, 0] + n2 * dp[2, 0]
-        p[a, 1], p[a, 2], p[a, 3] = n0, n1, n2
-        p[a, 1 + a] -= 1.0
-    return True
-
-
-@jit
-def _inside(p, cz, cy, cx, half, shape):
-    """Whether all taps of the warped subset lie in a volume of that shape."""
-    for a in range(3):
-        at = cz if a == 0 else (cy if a == 1 else cx)
-        reach = 0.0
-        for b in range(3):
-            slope = p[a, 1 + b] + (1.0 if a == b else 0.0)
-            reach += abs(slope) * half[b]
-        low, high = at + p[a, 0] - reach, at + p[a, 0] + reach
-        if not (low >= 1.0 and high < shape[a] - 2.0):
-            return False
-    return True
+@inner
+def reduce_hessian(h, basis, out):
+    """Fill out (n, n) with basis h basis^T; basis (n, 3 terms) are the motions that the subset may make."""
+    for m in range(basis.shape[0]):
+        for n in range(m + 1):
+            value = 0.0
+            for a in range(basis.shape[1]):
+                if basis[m, a] != 0.0:
+                    for b in range(basis.shape[1]):
+                        value += basis[m, a] * h[a, b] * basis[n, b]
+            out[m, n] = value
+            out[n, m] = value
 
 
 @jit
 def refine_points(
     reference,
+    absent,
+    partial,
     coefficients,
     points,
+    offset,
     half,
-    max_iterations,
-    tolerance,
-    min_std,
+    basis,
+    rigid,
+    quintic,
+    reach,
+    settings,
     p,
     cc,
     sigma,
     iterations,
+    share,
     status,
 ):
     """Refine the parameters of each point by IC-GN on the zero-normalised sum of squared differences.
 
-    reference (z, y, x) float32, zero mean and unit variance; coefficients of the deformed volume, likewise, in a
-    buffer that goes on for LANES values behind its end; points (n, 3) int64 voxel positions with room for the
-    gradient; half (3) int64 half edges of the subset; min_std smallest grey deviation that counts as texture.
-    In and out: p (n, 3, 4). Out: cc (n), sigma (n, 3), iterations (n), status (n).
+    reference, absent (z, y, x) float32: grey of the reference window, zero where missing, and NaN where it is not to
+    be used (absent is any array where partial is False). coefficients (z, y, x) float32: B-spline coefficients of the
+    deformed window, NaN where missing. Both go on for LANES values behind their end. points (n, 3) int64: subset
+    centres in the reference window; offset (3) int64: what is added to get the same place in the deformed window.
+    half (3) int64: half edges of the subset. basis (n, 3 terms): motions that the subset may make, in parameters
+    whose unit is the motion of the subset's face. quintic: None for cubic splines, else True. reach (3): how far its
+    corners may go from where they start.
+    settings: largest number of iterations, tolerance, smallest share of voxels, smallest grey deviation, variance of
+    the noise (0: from the residual), largest sigma.
+    In and out: p (n, 3, 10). Out: cc (n), sigma (n, 3), iterations (n), share of the voxels used (n), status (n).
     """
+    limit, tolerance, least, min_std, noise, max_sigma = settings
+    count, size = basis.shape
+    terms = size // 3
     nz, ny, nx = 2 * half[0] + 1, 2 * half[1] + 1, 2 * half[2] + 1
-    rows, voxels = nz * ny, nz * ny * nx
-    f, g = np.zeros((rows, nx + LANES), np.float32), np.zeros((rows, nx + LANES), np.float32)
-    gz, gy = np.zeros((rows, nx + LANES), np.float32), np.zeros((rows, nx + LANES), np.float32)
-    gx = np.zeros((rows, nx + LANES), np.float32)
-    fractions, wholes = np.zeros((3, nx + LANES), np.float32), np.zeros((3, nx), np.int32)
-    x = np.arange(-half[2], half[2] + 1).astype(np.float32)
-    rz, ry = np.empty(rows), np.empty(rows)
-    for r in range(rows):
-        rz[r], ry[r] = r // ny - half[0], r % ny - half[1]
-    edges = np.array([1.0, half[0], half[1], half[2]])
-    h, unit, power = np.empty((12, 12)), np.empty(12), np.empty(3)
-    target, mean_part, sums, dp = np.empty(12), np.empty(12), np.empty(12), np.empty((3, 4))
+    voxels, lanes = nz * ny * nx, (nx + LANES - 1) // LANES * LANES
+    out, weights = np.empty(nz * ny * lanes + LANES, np.float32), np.empty(21 * LANES, np.float32)
+    row, plane, moments = np.empty((5, 6)), np.empty((5, 5, 6)), np.empty((5, 5, 5, 6))
+    row3, plane3 = np.empty((3, 3)), np.empty((3, 3, 3))
+    full, h = np.empty((size, size)), np.empty((count, count))
+    unit, last = np.empty(count), np.zeros(count)
+    right, dp, start, now = np.empty(size), np.empty((3, 10)), np.empty((3, 10)), np.empty((3, 10))
+    left, other = np.empty((terms, terms)), np.empty((terms, terms))
+    edges = np.empty(terms)
+    for u in range(terms):
+        edges[u] = 1.0
+        for a in range(3):
+            edges[u] *= float(max(half[a], 1)) ** _POWERS[u, a]
+    f, keep, c, g, w = pointer(reference), pointer(absent), pointer(coefficients), pointer(out), pointer(weights)
+    sy, ty = reference.shape[2], coefficients.shape[2]
+    sz, tz = sy * reference.shape[1], ty * coefficients.shape[1]
+    power, factors = np.empty(3), np.empty(3)
 
     for q in range(points.shape[0]):
-        cz, cy, cx = points[q, 0], points[q, 1], points[q, 2]
-        load_subset(reference, cz - half[0], cy - half[1], cx - half[2], (nz, ny, nx), f, gz, gy, gx)
-        norm = centre(f, nx)
         iterations[q] = 0
-        if norm <= min_std * math.sqrt(voxels):
+        corner = (points[q, 0] - half[0]) * sz + (points[q, 1] - half[1]) * sy + points[q, 2] - half[2]
+        target = (points[q, 0] + offset[0]) * tz + (points[q, 1] + offset[1]) * ty + points[q, 2] + offset[2]
+        number, first, second = _grey_sums(f, keep, partial, corner, sz, sy, (nz, ny, nx))
+        share[q] = number / voxels
+        if number < least * voxels:
+            status[q] = STATUS_OUTSIDE_MASK
+            continue
+        if second - first * first / number <= min_std * min_std * number:
             status[q] = STATUS_NO_TEXTURE
             continue
-        hessian(gz, gy, gx, rz, ry, x, nx, h)
-        for a in range(3):
-            power[a] = h[4 * a, 4 * a]
-        for a in range(12):  # gradients are measured by the motion of the subset's face: all parameters in voxels
-            for b in range(12):
-                h[a, b] /= edges[a % 4] * edges[b % 4]
+        hessian(f, keep, partial, corner, sz, sy, g, lanes, False, half, terms, row, plane, moments, full)
+        transfer(f, keep, partial, corner, sz, sy, half, factors)
+        scale_hessian(full, factors, edges, terms, power)
+        reduce_hessian(full, basis, h)
+        built = number  # voxels that the Hessian is made of
         if not cholesky(h):
             status[q] = STATUS_NO_TEXTURE
             continue
-        project(f, f, gz, gy, gx, rz, ry, x, nx, target)
-        g[:, :nx] = 1
-        project(f, g, gz, gy, gx, rz, ry, x, nx, mean_part)
+        if noise > 0.0:
+            expected = 0.0
+            for a in range(3):
+                expected = max(expected, _sigma(h, basis, terms, a, 2.0 * noise, power[a], number, noise, unit))
+            if expected > max_sigma:
+                status[q] = STATUS_NO_TEXTURE
+                continue
 
         status[q] = STATUS_NOT_CONVERGED
-        start = p[q, 0, 0], p[q, 1, 0], p[q, 2, 0]
-        while iterations[q] < max_iterations:
-            if not _inside(p[q], cz, cy, cx, half, coefficients.shape):
-                status[q] = STATUS_OUTSIDE
+        for a in range(3):
+            for m in range(now.shape[1]):
+                now[a, m] = p[q, a, m]
+                start[a, m] = now[a, m]
+        before, lengthen = 0.0, 1.0
+        while iterations[q] < limit:
+            if not travel(now, start, half, reach):
                 break
             iterations[q] += 1
-            warp(coefficients, cz, cy, cx, p[q], rz, ry, x, nx, fractions, wholes, g)
-            total, squares, cross = project(f, g, gz, gy, gx, rz, ry, x, nx, sums)
-            mean = total / voxels
-            spread = squares - voxels * mean * mean
-            if spread <= min_std * min_std * voxels:
+            n, f1, f2, g1, g2 = sample_subset(
+                c, f, keep, partial, corner, sz, sy, target, tz, ty, quintic, w, now, half, out, lanes
+            )
+            if n < least * voxels:
+                status[q] = STATUS_OUTSIDE
                 break
-            scale = norm / math.sqrt(spread)
-            cc[q] = cross * scale / (norm * norm)
-            for a in range(12):
-                unit[a] = (scale * (sums[a] - mean * mean_part[a]) - target[a]) / edges[a % 4]
+            share[q] = n / voxels
+            if abs(n - built) > _REBUILD * number:
+                # with voxels that are not there, the Hessian leads astray and the steps say little of what is left
+                hessian(f, keep, partial, corner, sz, sy, g, lanes, True, half, terms, row, plane, moments, full)
+                scale_hessian(full, factors, edges, terms, power)
+                reduce_hessian(full, basis, h)
+                built, before, lengthen = n, 0.0, 1.0
+                if not cholesky(h):
+                    break
+            f_spread, g_spread = f2 - f1 * f1 / n, g2 - g1 * g1 / n
+            if f_spread <= min_std * min_std * n or g_spread <= min_std * min_std * n:
+                break
+            scale = math.sqrt(f_spread / g_spread)
+            squares = project(
+                f, keep, partial, corner, sz, sy, g, lanes, half, terms, f1 / n, g1 / n, scale, row3, plane3, right
+            )
+            cc[q] = 1.0 - 0.5 * squares / f_spread
+            for m in range(count):
+                unit[m] = 0.0
+                for a in range(size):
+                    unit[m] += basis[m, a] * right[a] / edges[a % terms]
             solve(h, unit)
-            step = 0.0
-            for a in range(12):
-                step += unit[a] * unit[a]
-                dp[a // 4, a % 4] = unit[a] / edges[a % 4]
-            if not compose(p[q], dp):
+            product, square = 0.0, 0.0
+            for m in range(count):
+                product += unit[m] * last[m]
+                square += unit[m] * unit[m]
+                last[m] = unit[m]
+            if before > 0.0:
+                # each step should leave nothing to the next: what is left tells by how much it was too short
+                ratio = product / before
+                if -3.0 < ratio < 0.9:
+                    lengthen = min(max(lengthen / (1.0 - ratio), 1.0 / _ACCELERATION), _ACCELERATION)
+                ratio = min(max(abs(ratio), _RATIO), 1.0)
+            else:
+                # noise of the reference counts as texture in h and makes steps too short
+                noisy = 0.0
+                for a in range(3):
+                    added = built * _GRADIENT_NOISE * 0.5 * squares / max(n - count, 1.0)
+                    noisy = max(noisy, added / max(power[a], added))
+                ratio = max(noisy, _RATIO)
+            before = square
+            for a in range(3):
+                for m in range(now.shape[1]):
+                    dp[a, m] = 0.0
+            for m in range(count):
+                for a in range(size):
+                    dp[a // terms, a % terms] += lengthen * unit[m] * basis[m, a] / edges[a % terms]
+            if not compose(now, dp, rigid, left, other):
                 break
-            if math.sqrt(step) < tolerance:
+            if lengthen * math.sqrt(square) * ratio < tolerance:
                 status[q] = STATUS_VALID
                 break
-            moved = max(abs(p[q, 0, 0] - start[0]), abs(p[q, 1, 0] - start[1]), abs(p[q, 2, 0] - start[2]))
-            if moved > max(half[0], half[1], half[2]):
-                break
+        for a in range(3):
+            for m in range(now.shape[1]):
+                p[q, a, m] = now[a, m]
         if status[q] == STATUS_VALID:
-            variance = max(2.0 * (1.0 - cc[q]), 0.0) * norm * norm / (voxels - 12)
+            residual = squares / max(n - count, 1.0)
+            spread = 2.0 * noise if noise > 0.0 else residual
             for a in range(3):
-                unit[:] = 0.0
-                unit[4 * a] = 1.0
-                solve(h, unit)
-                # noise of the reference, half of the residual's, counts as texture in h but does not hold the match
-                texture = power[a] - voxels * _GRADIENT_NOISE * 0.5 * variance
-                sigma[q, a] = math.sqrt(variance * unit[4 * a]) * power[a] / max(texture, 0.2 * power[a])
+                value = _sigma(h, basis, terms, a, spread, power[a], built, 0.5 * spread, unit)
+                sigma[q, a] = value * math.sqrt(built / n)
+                # a match by chance leaves so much over that it does not hold the subset
+                if _sigma(h, basis, terms, a, residual, power[a], built, 0.5 * residual, unit) > max_sigma:
+                    status[q] = STATUS_LOW_CORRELATION
+
+
+@inner
+def _sigma(h, basis, terms, axis, variance, power, voxels, noise, unit):
+    """Return the standard uncertainty of the displacement along an axis from the variance of the residual.
+
+    h: Cholesky factor of the reduced Hessian; power: sum of the squared gradient; noise: variance of the reference's
+    noise, which counts as texture in h but does not hold the match.
+    """
+    for m in range(basis.shape[0]):
+        unit[m] = basis[m, axis * terms]
+    solve(h, unit)
+    inverse = 0.0
+    for m in range(basis.shape[0]):
+        inverse += unit[m] * basis[m, axis * terms]
+    texture = power - voxels * _GRADIENT_NOISE * noise
+    return math.sqrt(max(variance, 0.0) * inverse) * power / max(texture, 0.05 * power)

@@ -225,20 +225,18 @@ def true_fields(fields: "xr.Dataset", motion: "Motion") -> "dict[str, NDArray[np
         Displacement in the unit of `fields`, and strain, under the names of the fields.
     """
     from volcorr.fields import AXES, DISPLACEMENT, STRAIN
+    from volcorr.strain_measures import strain_tensor
 
     size = np.asarray(fields.attrs["voxel_size"], np.float64)
     origin = np.asarray(fields.attrs["volume_origin"], np.float64)
     grid = np.meshgrid(*(fields[axis].to_numpy() for axis in AXES), indexing="ij")
     points = (np.stack(grid, axis=-1) - origin) / size
     moved = motion.displacement(points) * size
-    slope = motion.gradient(points)
-    turned = np.swapaxes(slope, -1, -2)
-    strain = 0.5 * (slope + turned)
-    if fields.attrs["strain_measure"] == "green-lagrange":
-        strain = strain + 0.5 * turned @ slope
+    slope = np.moveaxis(motion.gradient(points), (-2, -1), (0, 1))
+    tensor = strain_tensor(slope, measure=fields.attrs["strain_measure"])
     place = {name: tuple("zyx".index(axis) for axis in name[2:]) for name in STRAIN}
     true = {name: moved[..., axis] for axis, name in enumerate(DISPLACEMENT)}
-    return true | {name: strain[..., row, column] for name, (row, column) in place.items()}
+    return true | {name: tensor[row, column] for name, (row, column) in place.items()}
 
 
 def format_comparison(result: DemoResult) -> str:

@@ -1,4 +1,4 @@
-"""Fields as tables (CSV, Parquet) and as VTK image data for ParaView."""
+"""Fields and series as tables (CSV, Parquet) and as VTK image data for ParaView."""
 
 import base64
 from pathlib import Path
@@ -7,7 +7,9 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from volcorr.fields import AXES, DISPLACEMENT, SIGMA, STRAIN, Status, check_fields, spacing_of
+from volcorr.fields import AXES, DISPLACEMENT, SIGMA, STRAIN, Status, check_fields, is_series, spacing_of
+from volcorr.steps import OWN, each_step, label_names
+from volcorr.strain_variables import INVARIANTS, ROTATION, SIGMA_STRAIN
 from volio.errors import InputError
 from volio.staging import staged
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-__all__ = ["to_table", "write_csv", "write_parquet", "write_vtk"]
+__all__ = ["to_table", "write_csv", "write_parquet", "write_vtk", "write_vtk_series"]
 
 #: VTK's names of the types that a field holds.
 _VTK_TYPES: Final = {
@@ -40,7 +42,11 @@ def to_table(fields: "xr.Dataset") -> "pd.DataFrame":
     ``sigma_z_um``, ``sigma_y_um``, ``sigma_x_um`` float64  standard uncertainty of the displacement
     ``e_zz``, ``e_yy``, ``e_xx``                   float64  normal strains, compression negative
     ``e_zy``, ``e_zx``, ``e_yx``                   float64  shear strains of the tensor
+    ``sigma_e_zz`` and so on                       float64  standard uncertainty of the strains
+    ``rotation_z``, ``rotation_y``, ``rotation_x`` float64  rotation vector, degrees
+    ``e_1``, ``e_2``, ``e_3``, ``e_vol``, ...      float64  what `volcorr.strain_invariants` adds
     ``strain_points``                              int16    points that the strain was computed from
+    ``outlier``                                    uint8    what `volcorr.flag_outliers` found
     ``cc``                                         float64  zero-normalised cross-correlation, -1 to 1
     ``iterations``                                 int16    iterations of the last refinement
     ``status``                                     uint8    0 for a valid point, see `volcorr.fields.Status`
@@ -51,10 +57,13 @@ def to_table(fields: "xr.Dataset") -> "pd.DataFrame":
     dimensionless. Columns that the field does not hold (strain before it was computed) are left out. Values
     of invalid points are NaN.
 
+    The table of a series is long: the steps one below the other, with the columns ``step``, ``step_name``,
+    ``reference_step`` and those of its labels (``force_mN``) before the others.
+
     Parameters
     ----------
     fields : xarray.Dataset
-        Displacement or strain field with dimensions (z, y, x).
+        Displacement or strain field with dimensions (z, y, x), or a series with (step, z, y, x).
 
     Returns
     -------
@@ -68,7 +77,28 @@ def to_table(fields: "xr.Dataset") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    check_fields(fields)
+    check_fields(fields, steps=True)
+    if is_series(fields):
+        names = pd.Index(fields["step_name"].to_numpy().tolist()).unique() if "step_name" in fields.coords else None
+        table = pd.concat([_with_step(_to_table(field), field, fields) for field in each_step(fields)])
+        if names is not None:
+            table["step_name"] = table["step_name"].astype(pd.CategoricalDtype(names))
+        return table.reset_index(drop=True)
+    return _to_table(fields)
+
+
+def _with_step(table: "pd.DataFrame", field: "xr.Dataset", series: "xr.Dataset") -> "pd.DataFrame":
+    """Put what belongs to a step before the columns of its table."""
+    columns = [name for name in OWN if name in series.coords]
+    for place, name in enumerate([*columns, *label_names(series)]):
+        unit = series[name].attrs.get("units", "")
+        table.insert(place, f"{name}_{unit}" if unit else name, field[name].item())
+    return table
+
+
+def _to_table(fields: "xr.Dataset") -> "pd.DataFrame":
+    import pandas as pd
+
     unit = fields.attrs["unit"]
     positions = np.meshgrid(*(fields[axis].to_numpy() for axis in AXES), indexing="ij")
     columns: dict[str, Any] = {
@@ -76,7 +106,19 @@ def to_table(fields: "xr.Dataset") -> "pd.DataFrame":
     }
     columns |= {f"{name}_{unit}": _flat(fields, name) for name in (*DISPLACEMENT, *SIGMA) if name in fields}
     columns |= {
-        name: _flat(fields, name) for name in (*STRAIN, "strain_points", "cc", "iterations", "status") if name in fields
+        name: _flat(fields, name)
+        for name in (
+            *STRAIN,
+            *SIGMA_STRAIN,
+            *ROTATION,
+            *INVARIANTS,
+            "strain_points",
+            "outlier",
+            "cc",
+            "iterations",
+            "status",
+        )
+        if name in fields
     }
     names = pd.Index([status.name.lower() for status in Status])
     columns["status_name"] = pd.Categorical.from_codes(columns["status"].astype(np.int8), categories=names)
@@ -91,7 +133,7 @@ def write_csv(fields: "xr.Dataset", path: str | Path, *, overwrite: bool = False
     Parameters
     ----------
     fields : xarray.Dataset
-        Displacement or strain field with dimensions (z, y, x).
+        Displacement or strain field with dimensions (z, y, x), or a series.
     path : str or Path
         The file to write.
     overwrite : bool
@@ -117,7 +159,7 @@ def write_parquet(fields: "xr.Dataset", path: str | Path, *, overwrite: bool = F
     Parameters
     ----------
     fields : xarray.Dataset
-        Displacement or strain field with dimensions (z, y, x).
+        Displacement or strain field with dimensions (z, y, x), or a series.
     path : str or Path
         The file to write.
     overwrite : bool
@@ -192,6 +234,59 @@ def write_vtk(fields: "xr.Dataset", path: str | Path, *, overwrite: bool = False
         for name, values in _point_arrays(fields).items():
             file.write(_data_array(name, values))
         file.write("</PointData>\n</Piece>\n</ImageData>\n</VTKFile>\n")
+    return path
+
+
+def write_vtk_series(series: "xr.Dataset", path: str | Path, *, time: str = "step", overwrite: bool = False) -> Path:
+    """Write a series for ParaView: a collection (``.pvd``), and beside it a folder with one ``.vti`` a step.
+
+    Parameters
+    ----------
+    series : xarray.Dataset
+        With dimensions (step, z, y, x).
+    path : str or Path
+        The collection, such as ``fields.pvd``; the images are ``fields/step_0001.vti`` and so on (see `write_vtk`).
+    time : str
+        Coordinate along ``step`` that ParaView shows as time: ``step``, or a label such as a force that grows.
+    overwrite : bool
+        Whether to replace an existing collection and its folder.
+
+    Returns
+    -------
+    Path
+        The collection.
+
+    Raises
+    ------
+    InputError
+        If the dataset is not a series, or `time` is not a coordinate of it that grows from step to step.
+    OutputError
+        If the file or the folder exists and `overwrite` is False, or cannot be written.
+    """
+    check_fields(series, steps=True)
+    known = ["step", *label_names(series)] if is_series(series) else []
+    if time not in known:
+        raise InputError(f"time must be a label of a series, one of {', '.join(known) or 'none'}, got {time!r}")
+    times = series[time].to_numpy().astype(np.float64)
+    if not (np.diff(times) > 0).all():
+        raise InputError(f"time must grow from step to step, {time!r} does not: use 'step'")
+    path = Path(path)
+    folder = path.with_suffix("")
+    if folder == path:
+        raise InputError(f"{path} needs an extension: call the collection {path}.pvd")
+    lines = []
+    with staged(path, overwrite=overwrite) as temporary:
+        with staged(folder, overwrite=overwrite) as images:
+            images.mkdir()
+            for value, field in zip(times.tolist(), each_step(series), strict=True):
+                image = write_vtk(field, images / f"step_{int(field['step']):04d}.vti")
+                name = quoteattr(f"{folder.name}/{image.name}")
+                lines.append(f'<DataSet timestep="{value!r}" part="0" file={name}/>\n')
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(
+                '<?xml version="1.0"?>\n<VTKFile type="Collection" version="1.0" byte_order="LittleEndian">\n'
+                f"<Collection>\n{''.join(lines)}</Collection>\n</VTKFile>\n"
+            )
     return path
 
 

@@ -3,6 +3,8 @@
 A field is an `xarray.Dataset` on the regular grid of measurement points with dimensions ``(z, y, x)``.
 Its coordinates are positions in the reference volume, in ``attrs["unit"]``: the point at reference position X
 is found at ``X + u`` in the deformed volume. Invalid points are NaN and ``status`` says why.
+
+The fields of a compression series have the dimensions ``(step, z, y, x)``, see `volcorr.steps`.
 """
 
 from enum import IntEnum
@@ -27,6 +29,7 @@ __all__ = [
     "build_fields",
     "check_fields",
     "displacement_array",
+    "is_series",
     "open_fields",
     "save_fields",
     "spacing_of",
@@ -54,6 +57,8 @@ class Status(IntEnum):
     NO_TEXTURE = 4
     NOT_CONVERGED = 5
     LOW_CORRELATION = 6
+    #: Converged, but contradicts its neighbours.
+    OUTLIER = 7
 
 
 def build_fields(
@@ -123,25 +128,45 @@ def build_fields(
     return xr.Dataset(variables, coords, {**attrs, "convention": _CONVENTION})
 
 
-def check_fields(fields: xr.Dataset) -> None:
-    """Raise `InputError` when `fields` is not a displacement field of volcorr."""
+def is_series(fields: xr.Dataset) -> bool:
+    """Return whether `fields` holds the steps of a series, and not a single field."""
+    return "step" in fields.dims
+
+
+def check_fields(fields: xr.Dataset, *, steps: bool = False) -> None:
+    """Raise `InputError` when `fields` is not a displacement field of volcorr.
+
+    Parameters
+    ----------
+    fields : xarray.Dataset
+        What to check.
+    steps : bool
+        Whether a series with dimensions (step, z, y, x) will do as well.
+    """
     missing = [name for name in (*DISPLACEMENT, "status") if name not in fields]
     if missing:
         raise InputError(
             f"this dataset is not a displacement field: variables {', '.join(missing)} are missing, it holds "
             f"{', '.join(map(str, fields.data_vars)) or 'none'}; give the fields.zarr that volcorr dvc wrote"
         )
-    if fields["u_z"].dims != AXES:
-        raise InputError(f"a field has the dimensions (z, y, x), got {fields['u_z'].dims}; select one step first")
+    dims = fields["u_z"].dims
+    if dims != AXES and not (steps and dims == ("step", *AXES)):
+        raise InputError(
+            f"a field has the dimensions (z, y, x), got ({', '.join(map(str, dims))}); "
+            "select one step first with volcorr.select_step(series, 1)"
+        )
 
 
 def displacement_array(fields: xr.Dataset) -> "NDArray[np.float64]":
-    """Return the displacement as one (3, nz, ny, nx) float64 array, components z, y, x, in ``attrs["unit"]``."""
+    """Return the displacement as one (3, nz, ny, nx) float64 array, components z, y, x, in ``attrs["unit"]``.
+
+    Of a series it is (3, steps, nz, ny, nx).
+    """
     return np.stack([fields[name].to_numpy() for name in DISPLACEMENT]).astype(np.float64)
 
 
 def valid_points(fields: xr.Dataset) -> "NDArray[np.bool_]":
-    """Return which points are valid, as an (nz, ny, nx) bool array."""
+    """Return which points are valid, as an (nz, ny, nx) bool array; (steps, nz, ny, nx) of a series."""
     return np.asarray(fields["status"].to_numpy() == Status.VALID)
 
 
@@ -151,7 +176,9 @@ def spacing_of(fields: xr.Dataset) -> "NDArray[np.float64]":
 
 
 def save_fields(fields: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a field as a zarr v3 group, under a temporary name that is then moved into place.
+    """Write a field or a series as a zarr v3 group, under a temporary name that is then moved into place.
+
+    A series is stored in chunks of one step.
 
     Raises
     ------
@@ -159,13 +186,14 @@ def save_fields(fields: xr.Dataset, path: str | Path, *, overwrite: bool = False
         If `path` exists and `overwrite` is False, or cannot be written.
     """
     path = Path(path)
+    chunks = {name: {"chunks": (1, *v.shape[1:])} for name, v in fields.data_vars.items() if v.dims[:1] == ("step",)}
     with staged(path, overwrite=overwrite) as temporary:
-        fields.to_zarr(temporary, zarr_format=3, consolidated=False)
+        fields.to_zarr(temporary, zarr_format=3, consolidated=False, encoding=chunks)
     return path
 
 
 def open_fields(path: str | Path) -> xr.Dataset:
-    """Read a field into memory.
+    """Read a field, or a series, into memory.
 
     Parameters
     ----------
@@ -188,5 +216,5 @@ def open_fields(path: str | Path) -> xr.Dataset:
         raise FormatError(
             f"{group} cannot be read as a field ({error}); give the fields.zarr that volcorr dvc wrote"
         ) from error
-    check_fields(fields)
+    check_fields(fields, steps=True)
     return fields

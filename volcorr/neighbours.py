@@ -4,15 +4,29 @@ All functions work on displacement fields (3, nz, ny, nx) in which missing point
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy import ndimage
 
+from volcorr._kernels_median import median_planes
+from volcorr.local_fit import LocalFit, plane_blocks, polynomial_stencil
+from volio.blocks import run_blocks
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["displacement_gradient", "fill_missing", "fit_window", "median_outliers", "neighbour_mean"]
+__all__ = [
+    "displacement_gradient",
+    "fill_missing",
+    "fit_window",
+    "median_outliers",
+    "neighbour_mean",
+    "neighbour_median",
+]
+
+#: Neighbours that the median test needs.
+_FEWEST_NEIGHBOURS: Final = 5
 
 
 def _offsets(reach: tuple[int, int, int]) -> Iterator[tuple[int, int, int]]:
@@ -53,13 +67,44 @@ def median_outliers(field: "NDArray[np.float64]", *, threshold: float = 3.0, noi
     J. Westerweel and F. Scarano, "Universal outlier detection for PIV data", Experiments in Fluids 39 (2005)
     1096-1100, doi:10.1007/s00348-005-0016-6, here with 26 neighbours.
     """
-    around = np.stack([_shifted(field, offset) for offset in _offsets((1, 1, 1)) if any(offset)])
-    enough = np.isfinite(around).sum(axis=0) >= 5
-    around = np.where(enough, around, 0.0)
-    median = np.nanmedian(around, axis=0)
-    deviation = np.nanmedian(np.abs(around - median), axis=0)
-    bad = enough & (np.abs(field - median) > threshold * (deviation + noise))
+    median, deviation, judged = neighbour_median(field)
+    bad = judged & (np.abs(field - median) > threshold * (deviation + noise))
     return np.asarray(bad.any(axis=0))
+
+
+def neighbour_median(
+    field: "NDArray[np.float64]", *, threads: int | None = None
+) -> "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]":
+    """Find the median of the up to 26 neighbours of each point, and their median distance from it.
+
+    Parameters
+    ----------
+    field : (3, nz, ny, nx) array
+        Displacement, NaN where missing.
+    threads : int, optional
+        Number of threads; the result does not depend on it.
+
+    Returns
+    -------
+    median, deviation : (3, nz, ny, nx) arrays
+        By component; zero where there are fewer than five neighbours. The point itself does not count.
+    judged : (nz, ny, nx) bool array
+        Where there are at least five neighbours.
+    """
+    there = np.isfinite(field).all(axis=0)
+    shape = there.shape
+    values = np.pad(np.moveaxis(np.where(there, field, 0.0), 0, -1), [(1, 1)] * 3 + [(0, 0)])
+    padded = np.pad(there.astype(np.uint8), 1)
+    median, deviation = np.zeros((3, *shape)), np.zeros((3, *shape))
+    judged = np.zeros(shape, np.uint8)
+
+    def task(block: slice) -> None:
+        median_planes(
+            values, padded, block.start, _FEWEST_NEIGHBOURS, median[:, block], deviation[:, block], judged[block]
+        )
+
+    run_blocks(task, plane_blocks(shape), threads=threads)
+    return median, deviation, judged.astype(np.bool_)
 
 
 def fill_missing(field: "NDArray[np.float64]") -> "NDArray[np.float64]":
@@ -112,30 +157,13 @@ def fit_window(
         Points used.
     """
     shape = field.shape[1:]
-    reach = tuple(min(w // 2, n - 1) for w, n in zip(window, shape, strict=True))
-    there = np.asarray(np.isfinite(field).all(axis=0))
-    clean = np.where(there, field, 0.0)
-    free = [0, *(1 + a for a in range(3) if reach[a] > 0)]
-    normal = np.zeros((*shape, 4, 4))
-    right = np.zeros((*shape, 4, 3))
-    for offset in _offsets((reach[0], reach[1], reach[2])):
-        values = _shifted(np.concatenate([clean, there[None].astype(np.float64)]), offset)
-        weight = np.nan_to_num(values[3])
-        row = np.array([1.0, *offset])  # in steps of the grid: well scaled
-        normal += weight[..., None, None] * np.outer(row, row)
-        right += row[:, None] * np.moveaxis(np.nan_to_num(values[:3]), 0, -1)[..., None, :]
-    count = normal[..., 0, 0].astype(np.int16)
-    normal, right = normal[..., free, :][..., free], right[..., free, :]
-    smallest = np.linalg.eigvalsh(normal)[..., 0]
-    enough = (count >= min_points) & (smallest > 1e-9 * np.maximum(count, 1))
-    good = np.logical_and(there, enough)
-    normal[~good] = np.eye(len(free))
-    slopes = np.linalg.solve(normal, right)
+    z, y, x = (2 * min(w // 2, n - 1) + 1 for w, n in zip(window, shape, strict=True))
+    stencil = polynomial_stencil((z, y, x), order=1, shape=shape, min_points=min_points)
+    slopes, _, _, count = LocalFit(field, stencil).whole()
     gradient = np.full((3, 3, *shape), np.nan)
-    for row_number, parameter in enumerate(free[1:], start=1):
-        gradient[:, parameter - 1] = np.moveaxis(slopes[..., row_number, :], -1, 0) / spacing[parameter - 1]
-    gradient[:, :, ~good] = np.nan
-    return gradient, np.where(there, count, 0).astype(np.int16)
+    for row, axis in enumerate(a for a in range(3) if shape[a] > 1):
+        gradient[:, axis] = slopes[row] / spacing[axis]
+    return gradient, count
 
 
 def displacement_gradient(field: "NDArray[np.float64]", spacing: "NDArray[np.float64]") -> "NDArray[np.float64]":

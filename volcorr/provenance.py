@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from volio import InputError, checksum
+from volio import InputError, checksum, run_blocks
 
 __all__ = ["check_unchanged"]
 
@@ -28,7 +28,7 @@ def check_unchanged(inputs: Mapping[str, Path], recorded: Mapping[str, str]) -> 
     InputError
         An input is not the one of the earlier run.
     """
-    present = {role: checksum(path) for role, path in inputs.items()}
+    present = dict(zip(inputs, run_blocks(checksum, list(inputs.values())), strict=True))
     for role, found in present.items():
         if recorded.get(role, found) != found:
             raise InputError(

@@ -11,13 +11,12 @@ from volio import FormatError, InputError, OutputError, VolcorrError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from volcorr.settings import Measure
-
-__all__ = ["Table", "build_result", "check_target", "export_fields", "recompute_strain", "write_fields", "write_json"]
+__all__ = ["Table", "build_result", "check_target", "export_fields", "write_fields", "write_json"]
 
 FIELDS: Final = "fields.zarr"
 POINTS: Final = "points.csv"
 IMAGE: Final = "fields.vti"
+IMAGES: Final = "fields.pvd"
 FIGURES: Final = "figures"
 CONFIG: Final = "config.toml"
 SUMMARY: Final = "summary.json"
@@ -88,13 +87,16 @@ def build_result(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
 
 
 def write_fields(fields: "xr.Dataset", folder: Path) -> None:
-    """Write fields into `folder` as Zarr, as a table of points and as a VTK image."""
-    from volcorr.export import write_csv, write_vtk
-    from volcorr.fields import save_fields
+    """Write fields into `folder` as Zarr, as a table of points and as a VTK image; of a series, an image a step."""
+    from volcorr.export import write_csv, write_vtk, write_vtk_series
+    from volcorr.fields import is_series, save_fields
 
     save_fields(fields, folder / FIELDS)
     write_csv(fields, folder / POINTS)
-    write_vtk(fields, folder / IMAGE)
+    if is_series(fields):
+        write_vtk_series(fields, folder / IMAGES)
+    else:
+        write_vtk(fields, folder / IMAGE)
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> Path:
@@ -103,52 +105,8 @@ def write_json(content: Mapping[str, Any], path: Path) -> Path:
     return path
 
 
-def recompute_strain(
-    source: Path,
-    target: Path,
-    *,
-    measure: "Measure" = "green-lagrange",
-    window: int | tuple[int, int, int] = 3,
-    overwrite: bool = False,
-) -> "xr.Dataset":
-    """Compute strain anew from the displacements of an earlier result.
-
-    Parameters
-    ----------
-    source : Path
-        A ``fields.zarr``, or the result folder that holds one.
-    target : Path
-        Folder to make, with ``fields.zarr``, ``points.csv`` and ``fields.vti``.
-    measure : {"green-lagrange", "infinitesimal"}
-        Strain measure.
-    window : int, or three odd ints
-        Points (z, y, x) that one strain value is fitted to.
-    overwrite : bool
-        Replace `target` where it exists.
-
-    Returns
-    -------
-    xarray.Dataset
-        The fields written.
-
-    Raises
-    ------
-    FormatError
-        `source` holds no fields.
-    OutputError
-        `target` exists, or cannot be written.
-    """
-    from volcorr import strain
-    from volcorr.fields import open_fields
-
-    with build_result(target, overwrite=overwrite, inputs=[source]) as folder:
-        fields = strain(open_fields(source), measure=measure, window=window)
-        write_fields(fields, folder)
-    return fields
-
-
 def export_fields(source: Path, target: Path | None = None, *, to: Table, overwrite: bool = False) -> Path:
-    """Write the fields of a result as a table of points or a VTK image.
+    """Write the fields of a result as a table of points or a VTK image; a series as one table, or a VTK collection.
 
     Parameters
     ----------
@@ -176,18 +134,21 @@ def export_fields(source: Path, target: Path | None = None, *, to: Table, overwr
         `target` exists, or cannot be written.
     """
     from volcorr import export
-    from volcorr.fields import open_fields
+    from volcorr.fields import is_series, open_fields
 
     if to not in get_args(Table):
         raise InputError(f"to must be one of {', '.join(get_args(Table))}, got {to!r}")
+    name = None if target is not None else _name_of(source)
+    fields = open_fields(source)
+    series = is_series(fields)
     writers: dict[str, Callable[..., Any]] = {
         "csv": export.write_csv,
         "parquet": export.write_parquet,
-        "vtk": export.write_vtk,
+        "vtk": export.write_vtk_series if series else export.write_vtk,
     }
     if target is None:
-        target = Path(_name_of(source) + _SUFFIX[to])
-    writers[to](open_fields(source), target, overwrite=overwrite)
+        target = Path(f"{name}.pvd" if series and to == "vtk" else f"{name}{_SUFFIX[to]}")
+    writers[to](fields, target, overwrite=overwrite)
     return target
 
 

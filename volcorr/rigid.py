@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from volcorr.fields import AXES, DISPLACEMENT, check_fields, displacement_array, valid_points
+from volcorr.steps import each_step, stack_steps
 from volio.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-__all__ = ["RigidMotion", "fit_rigid_motion", "remove_rigid_motion"]
+__all__ = ["RigidMotion", "fit_rigid_motion", "remove_rigid_motion", "remove_rigid_motions"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,25 @@ def remove_rigid_motion(field: "xr.Dataset") -> "tuple[xr.Dataset, RigidMotion]"
     rest = (moved @ motion.rotation + motion.centre - positions).T.reshape(3, *field["u_z"].shape)
     new = {name: (AXES, rest[a], field[name].attrs) for a, name in enumerate(DISPLACEMENT)}
     return field.assign(new).assign_attrs(rigid_motion_removed=1), motion
+
+
+def remove_rigid_motions(series: "xr.Dataset") -> "tuple[xr.Dataset, tuple[RigidMotion, ...]]":
+    """Take the specimen's rigid motion out of every step of a series.
+
+    Returns
+    -------
+    series : xarray.Dataset
+        The series of what `remove_rigid_motion` gives for each step.
+    motions : tuple of RigidMotion
+        What was taken out, step by step.
+
+    Raises
+    ------
+    InputError
+        If a step has fewer than three valid points.
+    """
+    pairs = [remove_rigid_motion(field) for field in each_step(series)]
+    return stack_steps(field for field, _ in pairs), tuple(motion for _, motion in pairs)
 
 
 def _positions(field: "xr.Dataset") -> "NDArray[np.float64]":

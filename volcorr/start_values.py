@@ -1,115 +1,123 @@
-"""Start values of the refinement: where every point went, to within a voxel.
+"""Start values of the refinement: where every point went, from coarse to fine.
 
-Both volumes are halved again and again. On the smallest, each point is looked for in a window much larger than
-its subset by zero-normalised cross-correlation; each larger volume corrects what the smaller one found, by a
-search of a few voxels. Points that disagree with their neighbours are replaced on the way.
-
-Source of the normalised correlation by Fourier transforms and running sums: J. P. Lewis, "Fast normalized
-cross-correlation", Vision Interface (1995) 120-123.
+Both volumes are averaged over more and more voxels. On the coarsest, a registration gives the motion of the whole; from
+there each level refines its own points by the same IC-GN as the full volumes, from the field that the level above
+found. Points that fail are looked for by correlation in a window around their place; those that disagree with their
+neighbours are replaced.
 """
 
+import logging
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import ndimage
 
+from volcorr.fields import Status
 from volcorr.grid import Grid, make_grid
-from volcorr.neighbours import displacement_gradient, fill_missing, median_outliers
+from volcorr.icgn import Matching, Refined, refine
+from volcorr.neighbours import fill_missing, median_outliers
+from volcorr.pyramid import Level, Pyramid
+from volcorr.registration import Registration, register_averages
+from volcorr.search import highest_echo, search_zncc
+from volcorr.texture import fine_detail, level_noise
+from volcorr.windows import Grey
 from volio.blocks import run_blocks
 from volio.progress import Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Level", "find_start_values", "make_levels", "search_zncc"]
+__all__ = ["LevelField", "StartValues", "find_start_values"]
+
+logger = logging.getLogger(__name__)
 
 Triple = tuple[int, int, int]
 
-#: An axis is halved while it has at least this many voxels.
-HALVE_FROM = 48
-#: Half edge of the subset that is searched for, in voxels of its level.
-HALF = 8
-#: Distance of the searched points, in voxels of their level.
-SPACING = 8
-#: Range by which a finer level corrects a coarser one, in its voxels.
-CORRECTION = 3
+#: Half edge of the subsets and distance of the points of a level, in its voxels.
+HALF, SPACING = 8, 8
+#: The registration works on the coarsest level that has at least this many voxels along its longest axis.
+REGISTER_FROM = 40
+#: Range in which a failed point is looked for, in voxels of its level.
+NEAR = 3
 #: A point of a level counts when its correlation is at least this.
-MIN_CC = 0.3
+MIN_CC = 0.4
+#: Share of a level's subset that must lie in the specimen.
+MIN_SHARE = 0.4
+#: Where no motion of the whole was found, texture that correlates better than this with itself at a shift of up to
+#: `ECHO` voxels of the finest level is not used.
+REPEATS, ECHO = 0.85, 12
+#: Distinctness of the motion of the whole from which it settles which of several matches is meant. The part of a
+#: lattice that two volumes share gives up to 2, at any period.
+SETTLED = 2.5
 #: Voxels of the windows that are searched at once.
 BATCH_VOXELS = 200_000
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
-    """Both volumes, averaged over `factor` voxels along z, y, x."""
+class LevelField:
+    """Displacement and its gradient (12, nz, ny, nx), in voxels of the full volume, on the grid of a level.
 
-    reference: "NDArray[np.float32]"
-    deformed: "NDArray[np.float32]"
-    mask: "NDArray[np.bool_] | None"
-    factor: Triple
+    `noise` is that of the full volume, normalised, as far as the level can tell (see `texture`).
+    """
+
+    values: "NDArray[np.float64]"
+    grid: Grid
+    factor: "NDArray[np.int64]"
+    noise: float
+
+    def evaluate(self, positions: "NDArray[np.float64]") -> "NDArray[np.float64]":
+        """Return displacement and gradient (n, 3, 4) at full-volume positions (n, 3)."""
+        spacing = np.asarray(self.grid.spacing) * self.factor
+        index = (positions - _centres(np.asarray(self.grid.first), self.factor)) / spacing
+        inside = np.clip(index, 0, np.asarray(self.grid.shape) - 1)
+        out = np.empty((len(positions), 12))
+        for column in range(12):
+            out[:, column] = ndimage.map_coordinates(self.values[column], inside.T, order=1, mode="nearest")
+        parameters = out.reshape(-1, 3, 4)
+        # beyond the grid the displacement goes on with the gradient of the rim
+        beyond = (index - inside) * spacing
+        for a in range(3):
+            parameters[:, a, 0] += (parameters[:, a, 1:] * beyond).sum(axis=1)
+        return parameters
 
 
 @dataclass(frozen=True, eq=False)
-class LevelField:
-    """Displacement (3, nz, ny, nx), in voxels of the full volume, on the grid of a level."""
+class StartValues:
+    """Where the refinement starts.
 
-    displacement: "NDArray[np.float64]"
-    grid: Grid
-    factor: "NDArray[np.int64]"
+    Attributes
+    ----------
+    parameters : (n, 3, 4) float64 array
+        Per point and axis: displacement in voxels, and its derivatives along z, y, x. NaN where the texture repeats
+        itself and nothing tells which of its matches is the point.
+    noise : float
+        Noise of one volume, normalised; at most this.
+    """
 
-    def evaluate(self, positions: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        """Return displacement and gradient (n, 3, 4) at full-volume positions (n, 3), beyond the grid its rim's."""
-        spacing = np.asarray(self.grid.spacing) * self.factor
-        index = ((positions - _centres(np.asarray(self.grid.first), self.factor)) / spacing).T
-        gradient = displacement_gradient(self.displacement, spacing.astype(np.float64))
-        values = np.concatenate([self.displacement[:, None], np.nan_to_num(gradient)], axis=1)
-        out = np.empty((len(positions), 3, 4))
-        for a in range(3):
-            for b in range(4):
-                out[:, a, b] = ndimage.map_coordinates(values[a, b], index, order=1, mode="nearest")
-        return out
-
-
-def make_levels(
-    reference: "NDArray[np.float32]", deformed: "NDArray[np.float32]", mask: "NDArray[np.bool_] | None"
-) -> list[Level]:
-    """Return the levels to be searched, the coarsest first; the full volumes only where none can be halved."""
-    levels = [Level(reference, deformed, mask, (1, 1, 1))]
-    while True:
-        last = levels[-1]
-        steps = tuple(2 if n >= HALVE_FROM else 1 for n in np.minimum(last.reference.shape, last.deformed.shape))
-        if steps == (1, 1, 1):
-            break
-        z, y, x = (f * s for f, s in zip(last.factor, steps, strict=True))
-        coarse_mask = None if last.mask is None else _halve(last.mask.astype(np.float32), steps) >= 0.5
-        levels.append(Level(_halve(last.reference, steps), _halve(last.deformed, steps), coarse_mask, (z, y, x)))
-    return levels[:0:-1] or levels
+    parameters: "NDArray[np.float64]"
+    noise: float
 
 
 def find_start_values(
-    reference: "NDArray[np.float32]",
-    deformed: "NDArray[np.float32]",
+    pyramid: Pyramid,
     points: "NDArray[np.int64]",
     *,
-    mask: "NDArray[np.bool_] | None" = None,
     search: tuple[float, float, float] | None = None,
     threads: int | None = None,
     progress: bool = False,
-) -> "NDArray[np.float64]":
+) -> StartValues:
     """Estimate the displacement and its gradient at every point.
 
     Parameters
     ----------
-    reference, deformed : (z, y, x) float32 arrays
-        Finite grey values.
-    points : (n, 3) array
+    pyramid : Pyramid
+        The two volumes.
+    points : (n, 3) int array
         Positions z, y, x, in voxels of the reference.
-    mask : (z, y, x) bool array, optional
-        The specimen in the reference; only there points are looked for.
     search : three floats, optional
-        Largest motion expected along z, y, x in voxels; a quarter of each edge when not given.
+        Largest motion expected along z, y, x in voxels. When not given, a registration finds the motion as a whole.
     threads : int, optional
         Number of threads; the result does not depend on it.
     progress : bool, default: False
@@ -117,183 +125,159 @@ def find_start_values(
 
     Returns
     -------
-    (n, 3, 4) float64 array
-        Per point and axis: displacement in voxels, and its derivatives along z, y, x.
+    StartValues
     """
     if not len(points):
-        return np.empty((0, 3, 4))
-    expected = np.asarray(search or [n / 4 for n in reference.shape])
-    field: LevelField | None = None
+        return StartValues(np.empty((0, 3, 4)), 0.0)
+    registration = None if search is not None else _register(pyramid, threads)
+    wide = search if search is not None else tuple(n / 4 for n in pyramid.reference.shape)
     region = points.min(axis=0), points.max(axis=0)
-    for level in make_levels(reference, deformed, mask):
-        field = _search_level(level, field, expected, region, threads, progress)
+    found = registration is not None and registration.found
+    field: LevelField | None = None
+    for level in pyramid.levels:
+        positions = _level_grid(level, region)
+        guess = _guess(level, positions, field, registration)
+        reach = np.full(3, NEAR)
+        if field is None and not found:
+            reach = np.ceil(np.asarray(wide) / level.factor).astype(int) + 1
+        field = _measure_level(level, pyramid.reference, positions, guess, reach, threads=threads, progress=progress)
     assert field is not None  # there is always one level
-    return field.evaluate(points.astype(np.float64))
+    start = field.evaluate(points.astype(np.float64))
+    if not found or (registration is not None and registration.distinctness < SETTLED):
+        start[_repeat(pyramid.levels[-1], field, points, threads)] = np.nan
+    return StartValues(start, float(np.fmin(field.noise, fine_detail(pyramid.reference))))
 
 
-def _search_level(
+def _repeat(level: Level, field: LevelField, points: "NDArray[np.int64]", threads: int | None) -> "NDArray[np.bool_]":
+    """Tell where the texture of the reference repeats itself within a few voxels."""
+    volume = np.nan_to_num(np.asarray(level.grey()[0].voxels[:]), nan=0.0)
+    half = np.minimum(HALF, (np.asarray(volume.shape) - 3) // 4)
+    reach = np.minimum(ECHO, (np.asarray(volume.shape) - 2 * half - 1) // 2)
+    nodes = field.grid.points()
+    echo = np.empty(len(nodes))
+
+    def task(rows: slice) -> None:
+        echo[rows] = highest_echo(volume, nodes[rows], half, reach)
+
+    count = max(1, BATCH_VOXELS // int(np.prod(2 * (half + reach) + 1)))
+    run_blocks(task, [slice(i, i + count) for i in range(0, len(nodes), count)], threads=threads)
+    spacing = np.asarray(field.grid.spacing) * field.factor
+    index = np.round((points - _centres(np.asarray(field.grid.first), field.factor)) / spacing).astype(int)
+    index = np.clip(index, 0, np.asarray(field.grid.shape) - 1)
+    return np.asarray(echo.reshape(field.grid.shape)[tuple(index.T)] > REPEATS)
+
+
+def _register(pyramid: Pyramid, threads: int | None) -> Registration:
+    """Register the volumes on a coarse level."""
+    for level in pyramid.levels:
+        if max(level.reference.values.shape) >= REGISTER_FROM:
+            break
+    return register_averages(level.reference, level.deformed, mask=level.mask, threads=threads)
+
+
+def _guess(
+    level: Level, grid: Grid, coarser: LevelField | None, registration: Registration | None
+) -> "NDArray[np.float64]":
+    """Return displacement and gradient (n, 3, 4), in full voxels, that the points of a level start from."""
+    positions = _centres(grid.points(), np.asarray(level.factor))
+    if coarser is not None:
+        return coarser.evaluate(positions)
+    if registration is not None and registration.found:
+        return registration.parameters(positions, model="affine")
+    return np.zeros((len(positions), 3, 4))
+
+
+def _level_grid(level: Level, region: "tuple[NDArray[np.int64], NDArray[np.int64]]") -> Grid:
+    """Lay points over the part of a level around the region."""
+    factor, shape = np.asarray(level.factor), level.reference.values.shape
+    margin, roi = [], []
+    for axis in range(3):
+        edge = min(HALF, (shape[axis] - 1) // 2)
+        margin.append(min(edge, max(1, shape[axis] // 4)))
+        low = region[0][axis] / factor[axis] - 1.5 * SPACING
+        high = region[1][axis] / factor[axis] + 1.5 * SPACING
+        first = min(max(int(low), margin[axis]), shape[axis] - 1 - margin[axis])
+        roi.append((first, max(min(int(high) + 1, shape[axis]), first + 1)))
+    z, y, x = margin
+    (nz, ny, nx) = shape
+    return make_grid((nz, ny, nx), margin=(z, y, x), spacing=(SPACING,) * 3, roi=(roi[0], roi[1], roi[2]))
+
+
+def _measure_level(
     level: Level,
-    coarser: LevelField | None,
-    expected: "NDArray[np.float64]",
-    region: "tuple[NDArray[np.int64], NDArray[np.int64]]",
+    full: Grey,
+    grid: Grid,
+    guess: "NDArray[np.float64]",
+    reach: "NDArray[np.int64]",
+    *,
     threads: int | None,
     progress: bool,
 ) -> LevelField:
-    """Search the points of a level in and around the region, starting from what the coarser level found."""
-    factor = np.asarray(level.factor)
-    smallest = np.minimum(level.reference.shape, level.deformed.shape)
+    """Refine the points of a level, look for those that fail, and replace what remains by its neighbours."""
+    factor, points = np.asarray(level.factor, np.float64), grid.points()
+    reference, deformed = level.grey()
+    smallest = np.minimum(reference.shape, deformed.shape)
     half = np.minimum(HALF, (smallest - 3) // 4)
-    margin = (int(half[0]), int(half[1]), int(half[2]))
-    grid = make_grid(level.reference.shape, margin=margin, spacing=(SPACING,) * 3)
-    points = grid.points()
-    guess, reach = np.zeros((len(points), 3)), np.ceil(expected / factor).astype(int) + 1
-    if coarser is not None:
-        guess = coarser.evaluate(_centres(points, factor))[:, :, 0]
-        reach = np.minimum(reach, CORRECTION)
-    wanted = np.all((points >= region[0] / factor - 2 * SPACING) & (points <= region[1] / factor + 2 * SPACING), axis=1)
-    if level.mask is not None:
-        wanted &= level.mask[tuple(points.T)]
-    shift, cc = _search_points(level, points, guess / factor, wanted, half, reach, threads, progress)
-    valid = (cc >= MIN_CC).reshape(grid.shape)
-    fallback = guess.T.reshape(3, *grid.shape)
-    return LevelField(_clean((shift * factor).T.reshape(fallback.shape), valid, fallback=fallback), grid, factor)
+    matching = Matching(
+        half=(int(half[0]), int(half[1]), int(half[2])),
+        min_cc=MIN_CC,
+        min_share=MIN_SHARE,
+        max_iterations=15,
+        tolerance=5e-3,
+        max_sigma=np.inf,  # a rough start value is better than none
+    )
+    scale = np.concatenate([[1.0], factor]) / factor[:, None]  # displacement, and gradient, in voxels of the level
+    start = guess * scale
+    label = f"start values, 1/{int(max(factor))} resolution"
+    with Progress(len(points), label=label) if progress else nullcontext() as bar:
+        found = refine(reference, deformed, points, start, matching, threads=threads, progress=bar)
+    failed = np.flatnonzero(
+        np.isin(found.status, (Status.NOT_CONVERGED, Status.LOW_CORRELATION, Status.OUTSIDE_VOLUME))
+    )
+    if len(failed):
+        shifted = start[failed].copy()
+        shifted[:, :, 0] = _search(reference, deformed, points[failed], start[failed], half, reach, threads)
+        again = refine(reference, deformed, points[failed], shifted, matching, threads=threads)
+        better = again.status == Status.VALID
+        found.put(failed[better], again.take(better))
+    cc = np.where(found.status == Status.VALID, found.cc, np.nan)
+    noise = level_noise(reference, full, factor, points, half, cc)
+    return LevelField(_clean(found, guess, scale, grid), grid, np.asarray(level.factor), noise)
 
 
-def search_zncc(
-    reference: "NDArray[np.float32]",
-    deformed: "NDArray[np.float32]",
+def _search(
+    reference: Grey,
+    deformed: Grey,
     points: "NDArray[np.int64]",
-    guess: "NDArray[np.float64]",
-    half: "NDArray[np.int64]",
-    reach: "NDArray[np.int64]",
-) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
-    """Find subsets of the reference in the deformed volume, by zero-normalised cross-correlation.
-
-    Every shift up to `reach` voxels from the rounded `guess` is tried whose subset lies wholly in the volume: the
-    window is larger than the subset, and nothing wraps around.
-
-    Parameters
-    ----------
-    reference, deformed : (z, y, x) float32 arrays
-    points : (n, 3) int array
-        Centres of the subsets in the reference, at least `half` from its faces.
-    guess : (n, 3) float array
-        Expected displacements in voxels.
-    half, reach : (3,) int arrays
-        Half edges of the subsets; largest distance from the guess.
-
-    Returns
-    -------
-    (n, 3) float64 array
-        Displacement of the best match, between voxels by a parabola through the peak; the guess where there is none.
-    (n,) float64 array
-        Its correlation; NaN where no shift is possible or the subset has no texture.
-    """
-    size, low = 2 * half + 1, points + np.round(guess).astype(int) - half - reach
-    template = _cut(reference, points - half, size)
-    window = _cut(deformed, low, size + 2 * reach)
-    template -= template.mean(axis=(1, 2, 3), keepdims=True)
-    window -= window.mean(axis=(1, 2, 3), keepdims=True)
-    norm = np.sqrt(np.sum(template**2, axis=(1, 2, 3), dtype=np.float64))
-    padded = [fft.next_fast_len(int(n), real=True) for n in window.shape[1:]]
-    product = fft.rfftn(window, padded, axes=(1, 2, 3)) * np.conj(fft.rfftn(template, padded, axes=(1, 2, 3)))
-    shifts = tuple(slice(2 * r + 1) for r in reach)
-    cross = fft.irfftn(product, padded, axes=(1, 2, 3))[:, *shifts]
-    total, squares = _window_sums(window, size), _window_sums(window**2, size)
-    spread = squares - total**2 / np.prod(size)
-    usable = (spread > 1e-6 * spread.max(axis=(1, 2, 3), keepdims=True)) & (spread > 0)
-    for axis in range(3):  # subsets that would reach beyond the volume
-        first = low[:, axis, None] + np.arange(2 * reach[axis] + 1)
-        inside = (first >= 0) & (first + size[axis] <= deformed.shape[axis])
-        usable &= np.expand_dims(inside, [1 + other for other in range(3) if other != axis])
-    cc = np.where(usable, cross / np.sqrt(np.where(usable, spread, 1.0)), -np.inf)
-    peak = np.stack(np.unravel_index(cc.reshape(len(cc), -1).argmax(axis=1), cc.shape[1:]), axis=1)
-    best = cc[np.arange(len(cc)), *peak.T]
-    found = (norm > 1e-3 * np.sqrt(np.prod(size))) & np.isfinite(best)
-    shift = low + half + peak - points + _parabola(cc, peak)
-    return np.where(found[:, None], shift, guess), np.where(found, best / np.where(found, norm, 1.0), np.nan)
-
-
-def _cut(volume: "NDArray[np.float32]", low: "NDArray[np.int64]", size: "NDArray[np.int64]") -> "NDArray[np.float32]":
-    """Cut boxes (n, *size) that begin at low (n, 3); beyond the volume its outermost voxels are repeated."""
-    z, y, x = (np.clip(low[:, a, None] + np.arange(size[a]), 0, volume.shape[a] - 1) for a in range(3))
-    return volume[z[:, :, None, None], y[:, None, :, None], x[:, None, None, :]]
-
-
-def _window_sums(values: "NDArray[np.float32]", size: "NDArray[np.int64]") -> "NDArray[np.float64]":
-    """Sum over every box of `size` inside `values` (n, z, y, x), by running sums."""
-    sums = values.astype(np.float64)
-    for axis, n in enumerate(size, start=1):
-        sums = np.moveaxis(np.cumsum(sums, axis=axis), axis, 0)
-        sums[n:] -= sums[:-n].copy()
-        sums = np.moveaxis(sums[n - 1 :], 0, axis)
-    return sums
-
-
-def _parabola(cc: "NDArray[np.float64]", peak: "NDArray[np.int64]") -> "NDArray[np.float64]":
-    """Return the offsets (n, 3) of the maxima from `peak` by a parabola along each axis; 0 at the window's edge."""
-    offset, rows = np.zeros(peak.shape), np.arange(len(cc))
-    for axis in range(3):
-        at, last = peak.copy(), cc.shape[1 + axis] - 1
-        values = []
-        for step in (-1, 0, 1):
-            at[:, axis] = np.clip(peak[:, axis] + step, 0, last)
-            values.append(cc[rows, *at.T])
-        before, here, after = values
-        good = (peak[:, axis] > 0) & (peak[:, axis] < last) & np.isfinite(before) & np.isfinite(after)
-        curvature = np.where(good, before, 0.0) - 2 * np.where(good, here, 0.0) + np.where(good, after, 0.0)
-        good &= curvature < 0
-        half_slope = 0.5 * (np.where(good, before, 0.0) - np.where(good, after, 0.0))
-        offset[:, axis] = np.clip(half_slope / np.where(good, curvature, 1.0), -0.5, 0.5)
-    return offset
-
-
-def _search_points(
-    level: Level,
-    points: "NDArray[np.int64]",
-    guess: "NDArray[np.float64]",
-    wanted: "NDArray[np.bool_]",
+    start: "NDArray[np.float64]",
     half: "NDArray[np.int64]",
     reach: "NDArray[np.int64]",
     threads: int | None,
-    progress: bool,
-) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
-    shift, cc, rows = np.array(guess), np.full(len(points), np.nan), np.flatnonzero(wanted)
+) -> "NDArray[np.float64]":
+    """Look for points in a window around where they are expected; return displacements in voxels of the level."""
+    one, two = (np.nan_to_num(np.asarray(grey.voxels[:]), nan=grey.mean) for grey in (reference, deformed))
+    shift = start[:, :, 0].copy()
 
-    def task(batch: "NDArray[np.intp]") -> None:
-        found = search_zncc(level.reference, level.deformed, points[batch], guess[batch], half, reach)
-        shift[batch], cc[batch] = found
+    def task(rows: slice) -> None:
+        shift[rows] = search_zncc(one, two, points[rows], shift[rows], half, reach)[0]
 
     count = max(1, BATCH_VOXELS // int(np.prod(2 * (half + reach) + 1)))
-    batches = [rows[i : i + count] for i in range(0, len(rows), count)]
-    label = f"start values, 1/{max(level.factor)} resolution"
-    with Progress(len(rows), label=label) if progress else nullcontext() as bar:
-        run_blocks(task, batches, threads=threads, progress=bar, weight=len)
-    return shift, cc
+    run_blocks(task, [slice(i, i + count) for i in range(0, len(points), count)], threads=threads)
+    return shift
 
 
 def _clean(
-    field: "NDArray[np.float64]", valid: "NDArray[np.bool_]", *, fallback: "NDArray[np.float64]"
+    found: Refined, guess: "NDArray[np.float64]", scale: "NDArray[np.float64]", grid: Grid
 ) -> "NDArray[np.float64]":
-    """Replace what failed or disagrees with its neighbours; keep the coarser level's field if nothing is left."""
-    if not valid.any():
-        return fallback
-    field = np.where(valid, field, np.nan)
-    field = np.where(median_outliers(field), np.nan, field)
-    return fill_missing(field) if np.isfinite(field).any() else fallback
+    """Replace what failed or disagrees with its neighbours; keep the guess if nothing is left."""
+    fallback = guess.reshape(-1, 12).T.reshape(12, *grid.shape)
+    values = (found.parameters[:, :, :4] / scale).reshape(-1, 12).T.reshape(12, *grid.shape)
+    values = np.where((found.status == Status.VALID).reshape(grid.shape), values, np.nan)
+    displacement = values[::4] * scale[:, 0].reshape(3, 1, 1, 1)
+    values = np.where(median_outliers(displacement), np.nan, values)
+    return fill_missing(values) if np.isfinite(values).any() else fallback
 
 
 def _centres(points: "NDArray[np.int64]", factor: "NDArray[np.int64]") -> "NDArray[np.float64]":
     """Position of averaged voxels in voxels of the full volume."""
     return points * factor + (factor - 1) / 2
-
-
-def _halve(volume: "NDArray[np.float32]", steps: tuple[int, ...]) -> "NDArray[np.float32]":
-    """Average over blocks of `steps` voxels; what does not fill a block is cut off."""
-    for axis, step in enumerate(steps):
-        if step == 2:
-            n = volume.shape[axis] // 2
-            even = volume[(slice(None),) * axis + (slice(0, 2 * n, 2),)]
-            odd = volume[(slice(None),) * axis + (slice(1, 2 * n, 2),)]
-            volume = np.float32(0.5) * (even + odd)
-    return volume

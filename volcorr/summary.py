@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["DvcSummary", "Spread", "count_status", "format_strain", "format_summary", "measure_spread"]
+__all__ = [
+    "DvcSummary",
+    "Spread",
+    "StepSummary",
+    "count_status",
+    "format_strain",
+    "format_summary",
+    "measure_spread",
+    "wrap_row",
+]
 
 #: What to try, by the status that most points have, when no point is valid.
 ADVICE = {
@@ -18,6 +27,7 @@ ADVICE = {
     "no_texture": "the subsets have no texture: take a larger --subset, or a --roi inside the material",
     "not_converged": "the refinement does not settle: give a larger --search or --subset",
     "low_correlation": "the subsets do not match: check the two volumes, or give a larger --search",
+    "outlier": "the points contradict each other: take a larger --subset, or check that the two volumes are a pair",
 }
 
 
@@ -31,6 +41,35 @@ class Spread:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepSummary:
+    """What one step of a series gave.
+
+    Attributes
+    ----------
+    step : int
+        Its number, from 1.
+    name : str
+        Name of its volume.
+    reference_step : int
+        The volume that it was correlated against, 0 for the first.
+    tried, valid : int
+        Points inside the mask; those measured.
+    median_zncc : float or None
+        Median zero-normalised cross-correlation of the valid points.
+    median : dict of str to float
+        Median of each component of displacement and strain over the valid points.
+    """
+
+    step: int
+    name: str
+    reference_step: int
+    tried: int
+    valid: int
+    median_zncc: float | None
+    median: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DvcSummary:
     """What a run of digital volume correlation gave.
 
@@ -39,7 +78,7 @@ class DvcSummary:
     output : str
         The result folder.
     reference, deformed : str
-        Names of the two volumes.
+        Names of the two volumes; of a series the deformed ones with commas.
     volume_shape : tuple of int
         Voxels (z, y, x) of a volume.
     voxel_size : tuple of float or None
@@ -51,7 +90,7 @@ class DvcSummary:
     grid : tuple of int
         Points (z, y, x).
     points, tried, valid : int
-        Points of the grid; those inside the mask; those measured.
+        Points of the grid; those inside the mask; those measured. Of a series all steps together.
     status : dict of str to int
         Number of points of each status.
     median_zncc : float or None
@@ -59,7 +98,7 @@ class DvcSummary:
     displacement, uncertainty, strain : dict of str to Spread
         By component, over the valid points; empty where there is none.
     strain_measure : str
-        "green-lagrange" or "infinitesimal".
+        Which measure of strain.
     strain_window : tuple of int
         Points (z, y, x) that one strain value is fitted to.
     seconds : dict of str to float
@@ -68,6 +107,18 @@ class DvcSummary:
         Tried points by the time of the correlation.
     threads : int
         Threads that worked.
+    executor : str
+        Where blocks were computed: "serial", "threads", "processes" or "dask".
+    workers : int or None
+        Processes or workers that did so; None where only the scheduler knows.
+    blocks : int
+        Blocks of points.
+    peak_memory : int or None
+        Largest memory of this process in bytes; None where the system does not tell.
+    steps : tuple of StepSummary
+        The steps of a series; empty for a pair.
+    stopped : str or None
+        Why a series could not be measured to its end.
     figures : tuple of str
         Files drawn, relative to the result folder.
     notes : tuple of str
@@ -96,14 +147,20 @@ class DvcSummary:
     seconds: dict[str, float]
     points_per_second: float
     threads: int
+    executor: str = "threads"
+    workers: int | None = 1
+    blocks: int = 1
+    peak_memory: int | None = None
+    steps: tuple[StepSummary, ...] = ()
+    stopped: str | None = None
     figures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def advice(self) -> str | None:
-        """One line on what to try when no point is valid; None where there are valid points."""
+        """One line on what to do when no point is valid or a series has stopped; None where all is well."""
         if self.valid:
-            return None
+            return self.stopped
         status, count = max(self.status.items(), key=lambda item: item[1])
         return f"no point is valid, {count} of {self.points} are {status}: {ADVICE.get(status, 'see the log')}"
 
@@ -189,14 +246,45 @@ def format_summary(summary: DvcSummary) -> str:
         ("points", f"{summary.points}, tried {summary.tried}, valid {summary.valid} ({share:.1f} % of those tried)"),
         ("not valid", ", ".join(lost) or "none"),
         ("median ZNCC", zncc),
-        ("speed", f"{summary.points_per_second:.0f} points/s on {summary.threads} threads"),
+        ("speed", f"{summary.points_per_second:.0f} points/s on {_workforce(summary)}"),
+        ("memory", _memory(summary)),
         ("seconds", ", ".join(f"{stage} {time:.1f}" for stage, time in summary.seconds.items())),
     ]
     rows += [("note", note) for note in summary.notes]
-    lines = [line for label, text in rows for line in _wrap(label, text)]
+    lines = [line for label, text in rows for line in wrap_row(label, text)]
+    lines += _step_table(summary.steps)
     lines += _table(summary.displacement, summary.uncertainty, summary.unit)
     lines += _strain_table(summary.strain, summary.strain_measure)
     return "\n".join(lines)
+
+
+def _workforce(summary: DvcSummary) -> str:
+    """``2 threads``, ``8 processes`` or ``dask workers``."""
+    if summary.executor in ("serial", "threads"):
+        count = 1 if summary.executor == "serial" else summary.threads
+        return f"{count} thread{'' if count == 1 else 's'}"
+    kind = "processes" if summary.executor == "processes" else "dask workers"
+    return kind if summary.workers is None else f"{summary.workers} {kind}"
+
+
+def _memory(summary: DvcSummary) -> str:
+    """Peak and blocks."""
+    peak = "not known" if summary.peak_memory is None else f"{summary.peak_memory / 1e9:.2f} GB at most"
+    return f"{peak}, {summary.blocks} block{'' if summary.blocks == 1 else 's'} of points" if summary.blocks else peak
+
+
+def _step_table(steps: tuple[StepSummary, ...]) -> list[str]:
+    """Rows of the steps of a series."""
+    if not steps:
+        return []
+    lines = ["", f"{'step':<6}{'against':>8}{'valid':>14}{'ZNCC':>9}{'u_z':>11}{'e_zz %':>10}   volume"]
+    for step in steps:
+        zncc = "none" if step.median_zncc is None else f"{step.median_zncc:.4f}"
+        u, e = step.median.get("u_z"), step.median.get("e_zz")
+        numbers = (f"{'-' if u is None else f'{u:z.4f}':>11}", f"{'-' if e is None else f'{100 * e:z.4f}':>10}")
+        valid = f"{step.valid}/{step.tried}"
+        lines.append(f"{step.step:<6}{step.reference_step:>8}{valid:>14}{zncc:>9}{''.join(numbers)}   {step.name}")
+    return lines
 
 
 def format_strain(fields: "xr.Dataset") -> str:
@@ -244,8 +332,14 @@ def _strain_table(spreads: Mapping[str, Spread], measure: str) -> list[str]:
     return lines
 
 
-def _wrap(label: str, text: str) -> list[str]:
-    """Put `text` beside its label in lines of at most 100 characters."""
+def wrap_row(label: str, text: str) -> list[str]:
+    """Put `text` beside its label in lines of at most 100 characters.
+
+    Parameters
+    ----------
+    label, text : str
+        A short name, and what is said of it.
+    """
     return wrap(text, 100, initial_indent=f"{label:<13}", subsequent_indent=" " * 13, break_long_words=False)
 
 

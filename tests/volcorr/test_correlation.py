@@ -122,29 +122,34 @@ def test_a_pillar_in_air():
     )
     assert np.nanmax(np.abs(error)) < 0.1
     without = correlate(reference, deformed, **QUICK)  # air is found by its correlation
-    assert np.isin(without["status"].values[status == Status.OUTSIDE_MASK], [0, 2, 3, 4, 5, 6]).all()
-    assert (without["status"].values[:, 0, 0] != Status.VALID).all()
+    error = np.stack([without[n].values for n in ("u_z", "u_y", "u_x")]) - np.moveaxis(
+        motion.displacement(positions), -1, 0
+    )
+    assert np.nanmax(np.abs(error[:, status == Status.VALID])) < 0.1
+    # around points in air whose subset holds a sliver of the surface, that is what is followed
+    assert np.nanmax(np.abs(error)) < 1.5
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_bad_voxels_cost_only_their_subsets(compressed, bad):
+def test_bad_voxels_cost_only_themselves(compressed, bad):
     reference, deformed = compressed.reference.copy(), compressed.deformed.copy()
     reference[14, 14, 14] = bad
     deformed[50, 50, 50] = bad
     fields = correlate(reference, deformed, **QUICK)
-    status = fields["status"].values
-    assert status[0, 0, 0] == Status.BAD_VOXELS
-    assert status[-1, -1, -1] == Status.BAD_VOXELS
-    assert np.isnan(fields["u_z"].values[0, 0, 0])
-    assert (status == Status.VALID).sum() >= status.size - 16
-    assert np.nanmax(np.abs(compressed.error(fields))) < 5e-3
+    assert (fields["status"] == Status.VALID).all()
+    assert np.abs(compressed.error(fields)).max() < 5e-3
+    strict = correlate(reference, deformed, min_share=1.0, **QUICK)["status"].values
+    assert strict[0, 0, 0] != Status.VALID
+    assert strict[-1, -1, -1] != Status.VALID
+    assert (strict == Status.VALID).sum() >= strict.size - 16
 
 
 def test_a_field_without_any_point_to_measure(compressed):
     reference = compressed.reference.copy()
-    reference[::8, ::8, ::8] = np.nan
-    fields = correlate(reference, compressed.deformed, **QUICK)
-    assert (fields["status"] == Status.BAD_VOXELS).all()
+    reference[::3, ::3, ::3] = np.nan  # with the neighbours of a bad voxel, seven of 27 are gone
+    fields = correlate(reference, compressed.deformed, min_share=0.8, **QUICK)
+    assert (fields["status"] != Status.VALID).all()
+    assert np.isnan(fields["u_z"]).all()
     assert np.isnan(fields["cc"]).all()
 
 
@@ -161,7 +166,7 @@ def test_failed_points_are_won_back_from_their_neighbours(compressed, monkeypatc
 
     def misleading(*args, **kwargs):
         start = original(*args, **kwargs)
-        start[::5, 0, 0] += 11
+        start.parameters[::5, 0, 0] += 11
         return start
 
     original = module.find_start_values
@@ -183,7 +188,7 @@ def test_timings_and_roi(compressed):
     fields = correlate(
         compressed.reference, compressed.deformed, roi=((20, 40), (0, 64), (30, 31)), timings=seconds, **QUICK
     )
-    assert list(seconds) == ["read", "start values", "prefilter", "refinement"]
+    assert list(seconds) == ["read", "start values", "refinement"]
     assert fields.sizes["x"] == 1
     assert fields["z"].values.min() >= 20
     assert fields["z"].values.max() < 40
@@ -200,11 +205,20 @@ CUBE = np.random.default_rng(0).normal(size=(40, 40, 40))
         (CUBE, {"subset_size": 0}, "subset_size must be odd and >= 9"),
         (CUBE, {"subset_size": "8um"}, "voxel size is not known"),
         (CUBE, {"spacing": 0}, "spacing must be at least one voxel"),
-        (CUBE, {"mask": np.ones((3, 3, 3))}, "make the mask on the reference"),
+        (
+            CUBE,
+            {"mask": np.ones((3, 3, 3))},
+            r"the mask has the shape \(3, 3, 3\), the volumes \(40, 40, 40\): make the mask on",
+        ),
+        (CUBE, {"deformed_mask": np.ones((3, 3, 3))}, r"the deformed mask has the shape \(3, 3, 3\)"),
         (CUBE, {"mask": np.zeros((40, 40, 40))}, "mask is empty"),
         (CUBE * 0 + 3, {}, "deformed volume is constant"),
         (CUBE * np.nan, {}, "deformed volume holds no finite voxel"),
         (CUBE, {"min_cc": 1.5}, "min_cc must be between -1 and 1"),
+        (CUBE, {"min_share": 0.01}, "min_share must be between 0.05 and 1, got 0.01"),
+        (CUBE, {"noise": 0.0}, "noise must be more than zero, in grey values, got 0.0; leave it out"),
+        (CUBE, {"shape": "cubic"}, "shape must be one of translation, rigid, affine, quadratic, got 'cubic'"),
+        (CUBE, {"spline": "linear"}, "spline must be one of cubic, quintic, got 'linear'"),
         (CUBE, {"max_iterations": 0}, "at least 1"),
         (CUBE, {"tolerance": 0}, "between 0 and 1"),
         (CUBE, {"threads": 0}, "threads must be at least 1"),

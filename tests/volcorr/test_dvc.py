@@ -9,7 +9,7 @@ import pytest
 
 from acquisition import Motion
 from volcorr.config import read_config
-from volcorr.dvc import DvcSettings, run_dvc
+from volcorr.dvc import DvcSettings, open_inputs, run_dvc
 from volcorr.fields import displacement_array, open_fields, valid_points
 from volcorr.summary import DvcSummary
 from volio import InputError, OutputError, Volume, checksum, read, write
@@ -146,7 +146,7 @@ def test_shapes_that_differ_are_named(settings: DvcSettings, scans: Path, tmp_pa
 
 def test_bad_voxels_leave_the_rest(settings: DvcSettings, scans: Path, tmp_path: Path) -> None:
     grey = read(scans / "reference.tif").load().data.astype(np.float32)
-    grey[:12, :12, :12] = np.nan
+    grey[:20, :20, :20] = np.nan
     grey[40, 40, 40] = np.inf
     write(Volume(grey, voxel_size=(0.5,) * 3), tmp_path / "holes.tif")
     summary = run_dvc(replace(settings, output=tmp_path / "out", reference=tmp_path / "holes.tif"))
@@ -175,7 +175,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 @pytest.mark.parametrize(
     ("place", "stop"),
     [
-        ("volcorr.correlate", KeyboardInterrupt()),
+        ("volcorr.start_values.refine", KeyboardInterrupt()),
         ("xarray.Dataset.to_zarr", FULL),
         ("volcorr.export.write_csv", KeyboardInterrupt()),
         ("volcorr.export.write_vtk", FULL),
@@ -184,7 +184,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
         ("volcorr.dvc.write_json", FULL),
     ],
 )
-def test_whatever_stops_a_run_leaves_nothing(
+def test_whatever_stops_a_run_leaves_no_result_and_what_it_had_measured(
     settings: DvcSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, stop: BaseException
 ) -> None:
     def fail(*args: object, **options: object) -> None:
@@ -198,8 +198,13 @@ def test_whatever_stops_a_run_leaves_nothing(
     if expected is OutputError:
         assert "disk full" in str(caught.value)
         assert ".partial" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
+    measured = "refine" not in place
+    assert [path.name for path in tmp_path.iterdir()] == [".out.blocks"] * measured
     assert not any(isinstance(handler, logging.FileHandler) for handler in logging.getLogger("volcorr").handlers)
+    monkeypatch.undo()
+    summary = run_dvc(replace(small, resume=True))
+    assert any("finished by an earlier run" in note for note in summary.notes) == measured
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_stopped_run_leaves_the_old_result(settings: DvcSettings, tmp_path: Path) -> None:
@@ -212,5 +217,91 @@ def test_a_stopped_run_leaves_the_old_result(settings: DvcSettings, tmp_path: Pa
     small = replace(settings, output=output, overwrite=True, roi=((16, 17), (16, 17), (16, 17)))
     with pytest.raises(KeyboardInterrupt):
         run_dvc(small, draw=stop)
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.blocks", "out"]
     assert [path.name for path in output.iterdir()] == ["fields.zarr"]
+
+
+def test_every_setting_reaches_the_measurement(settings: DvcSettings, scans: Path, tmp_path: Path) -> None:
+    run_dvc(
+        replace(
+            settings, output=tmp_path / "out", shape="rigid", spline="quintic", noise=2.5, min_share=0.9,
+            mask=scans / "mask.tif", deformed_mask=scans / "mask.tif", measure="hencky", strain_method="hexahedra",
+            executor="serial", memory="500MB",
+        )
+    )  # fmt: skip
+    attrs = open_fields(tmp_path / "out").attrs
+    assert [attrs[name] for name in ("shape_function", "spline", "noise", "min_share")] == [
+        "rigid",
+        "quintic",
+        2.5,
+        0.9,
+    ]
+    assert [attrs["strain_measure"], attrs["strain_method"]] == ["hencky", "hexahedra"]
+    again = read_config(tmp_path / "out" / "config.toml", output="x")
+    assert (again.shape, again.spline, again.noise, again.min_share) == ("rigid", "quintic", 2.5, 0.9)
+    assert (again.deformed_mask, again.executor, again.memory) == (scans / "mask.tif", "serial", "500MB")
+    assert set(again.checksums) == {"reference", "deformed", "mask", "deformed mask"}
+
+
+@pytest.mark.parametrize("how", [{"executor": "processes", "workers": 2}, {"executor": "serial"}, {"memory": "200MB"}])
+def test_the_way_of_execution_changes_no_bit(
+    settings: DvcSettings, result: Path, tmp_path: Path, how: dict[str, object]
+) -> None:
+    summary = run_dvc(replace(settings, output=tmp_path / "out", **how))
+    assert open_fields(tmp_path / "out").identical(open_fields(result))
+    assert summary.executor == how.get("executor", "threads")
+    assert summary.peak_memory is None or summary.peak_memory > 50e6
+
+
+@pytest.fixture(scope="module")
+def series(settings: DvcSettings, scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    output = tmp_path_factory.mktemp("series") / "out"
+    steps = (scans / "deformed.tif", scans / "reference.tif")
+    return run_dvc(replace(settings, deformed=steps, output=output), draw=draw_one), output
+
+
+def draw_one(fields: object, reference: Volume, folder: Path) -> list[Path]:
+    return []
+
+
+def test_several_volumes_are_a_series(series: Run, result: Path, scans: Path) -> None:
+    summary, output = series
+    fields = open_fields(output)
+    assert fields.sizes["step"] == 2
+    np.testing.assert_array_equal(fields["u_z"].isel(step=0), open_fields(result)["u_z"])
+    np.testing.assert_array_equal(fields["e_zz"].isel(step=0), open_fields(result)["e_zz"])
+    assert np.abs(fields["u_z"].isel(step=1)).max() < 1e-3
+    assert (output / "fields.pvd").is_file()
+    assert [step.name for step in summary.steps] == ["deformed", "reference"]
+    assert [step.valid for step in summary.steps] == [64, 64]
+    assert summary.points == summary.valid == 128
+    assert summary.grid == (4, 4, 4)
+    assert json.loads((output / "summary.json").read_text(encoding="utf-8"))["steps"][1]["step"] == 2
+    again = read_config(output / "config.toml", output="x")
+    assert again.deformed == (scans / "deformed.tif", scans / "reference.tif")
+    assert set(again.checksums) == {"reference", "deformed 1", "deformed 2"}
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_a_series_that_stops_keeps_its_finished_steps(settings: DvcSettings, scans: Path, tmp_path: Path) -> None:
+    write(Volume(np.full((48, 48, 48), 7, np.uint8)), tmp_path / "empty.tif")
+    steps = (scans / "deformed.tif", tmp_path / "empty.tif")
+    summary = run_dvc(replace(settings, deformed=steps, output=tmp_path / "out", spacing=16))
+    assert summary.stopped is not None
+    assert summary.advice == summary.stopped
+    assert "step 2 (empty)" in summary.stopped
+    assert open_fields(tmp_path / "out").sizes["step"] == 1
+    first = (tmp_path / "empty.tif", scans / "deformed.tif")
+    with pytest.raises(InputError, match=r"step 1 \(empty\)"):
+        run_dvc(replace(settings, deformed=first, output=tmp_path / "none", spacing=16))
+    assert not (tmp_path / "none").exists()
+
+
+def test_volumes_are_called_as_their_files(settings: DvcSettings, scans: Path, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "scan.npy", read(scans / "reference.tif").load().data)
+    pair = replace(settings, reference=tmp_path / "one/scan.npy", deformed=tmp_path / "two/scan.npy", output=tmp_path)
+    assert [volume.name for volume in open_inputs(pair).values()] == ["one/scan", "two/scan"]
+    pair = replace(pair, deformed=tmp_path / "one/scan.npy")
+    assert [volume.name for volume in open_inputs(pair).values()] == ["scan", "scan"]

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from volcorr.export import to_table, write_csv, write_parquet, write_vtk
+from volcorr.export import to_table, write_csv, write_parquet, write_vtk, write_vtk_series
 from volcorr.fields import DISPLACEMENT, SIGMA, STRAIN, Status, build_fields
+from volcorr.steps import each_step, stack_steps
 from volio import InputError, OutputError
 
 SHAPE = (3, 4, 5)
@@ -146,4 +147,63 @@ def test_an_existing_file_is_only_replaced_when_asked(fields, tmp_path, write):
 def test_a_dataset_that_is_no_field_is_refused(fields, tmp_path, write):
     with pytest.raises(InputError, match="u_z"):
         write(fields.drop_vars("u_z"), tmp_path / "result")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def series(fields):
+    def one(number):
+        names = [*DISPLACEMENT, *STRAIN]
+        field = fields.assign({name: number * fields[name] for name in names})
+        labels = {"step_name": ((), np.array(f"scan {number}", object)), "reference_step": 0}
+        return field.assign_coords(step=number, force=((), 0.5 * number**2, {"units": "mN"}), **labels)
+
+    return stack_steps(one(number) for number in (1, 2, 3))
+
+
+def test_the_table_of_a_series_is_long(series, fields, tmp_path):
+    table = to_table(series)
+    assert list(table.columns[:5]) == ["step", "step_name", "reference_step", "force_mN", "z_um"]
+    assert len(table) == 180
+    assert list(table.index) == list(range(180))
+    for number, field in enumerate(each_step(series), start=1):
+        part = table[table["step"] == number].reset_index(drop=True)
+        assert part["step_name"].unique().tolist() == [f"scan {number}"]
+        assert part["force_mN"].unique().tolist() == [0.5 * number**2]
+        pd.testing.assert_frame_equal(part.iloc[:, 4:], to_table(field))
+    assert table["status_name"].dtype == to_table(fields)["status_name"].dtype
+    pd.testing.assert_frame_equal(pd.read_parquet(write_parquet(series, tmp_path / "points.parquet")), table)
+    read = pd.read_csv(write_csv(series, tmp_path / "points.csv"))
+    assert list(read.columns) == list(table.columns)
+    np.testing.assert_array_equal(read["u_z_um"], table["u_z_um"])
+
+
+def test_a_collection_lists_an_image_for_each_step(series, tmp_path):
+    import xml.etree.ElementTree as ElementTree
+
+    path = write_vtk_series(series, tmp_path / "fields.pvd", time="force")
+    entries = ElementTree.parse(path).getroot().find("Collection")
+    assert [float(entry.get("timestep")) for entry in entries] == [0.5, 2.0, 4.5]
+    for number, entry in enumerate(entries, start=1):
+        data = read_vtk(path.parent / entry.get("file")).GetPointData().GetArray("e_zz")
+        values = [data.GetValue(n) for n in range(data.GetNumberOfTuples())]
+        np.testing.assert_array_equal(values, series["e_zz"].sel(step=number).to_numpy().ravel())
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fields", "fields.pvd"]
+    with pytest.raises(OutputError, match="exists"):
+        write_vtk_series(series, path)
+    times = ElementTree.parse(write_vtk_series(series, path, overwrite=True)).getroot().find("Collection")
+    assert [entry.get("timestep") for entry in times] == ["1.0", "2.0", "3.0"]
+
+
+def test_a_collection_needs_a_series_and_a_time_that_grows(series, fields, tmp_path):
+    with pytest.raises(InputError, match="one of step, force, got 'load'"):
+        write_vtk_series(series, tmp_path / "a.pvd", time="load")
+    with pytest.raises(InputError, match="a label of a series"):
+        write_vtk_series(fields, tmp_path / "a.pvd")
+    with pytest.raises(InputError, match="'force' does not"):
+        write_vtk_series(series.assign_coords(force=-series["force"]), tmp_path / "a.pvd", time="force")
+    with pytest.raises(InputError, match="needs an extension"):
+        write_vtk_series(series, tmp_path / "a")
+    with pytest.raises(InputError, match="select one step"):
+        write_vtk(series, tmp_path / "a.vti")
     assert not list(tmp_path.iterdir())

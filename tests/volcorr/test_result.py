@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from volcorr.fields import open_fields
-from volcorr.result import check_target, export_fields, recompute_strain, write_json
+from volcorr.result import check_target, export_fields, write_fields, write_json
+from volcorr.steps import stack_steps
+from volcorr.strain_analysis import write_strain
 from volio import FormatError, InputError, OutputError
 
 
@@ -33,20 +35,9 @@ def test_a_result_that_holds_an_input_is_not_replaced(tmp_path: Path) -> None:
         check_target(tmp_path, overwrite=True, inputs=[tmp_path / "sub" / "reference.tif"])
 
 
-def test_strain_is_computed_anew(tmp_path: Path, result: Path) -> None:
-    fields = recompute_strain(result, tmp_path / "out", measure="infinitesimal", window=5)
-    stored = open_fields(tmp_path / "out")
-    assert stored.attrs["strain_measure"] == "infinitesimal"
-    assert list(stored.attrs["strain_window"]) == [5, 5, 5]
-    np.testing.assert_array_equal(stored["e_zz"], fields["e_zz"])
-    np.testing.assert_array_equal(stored["u_z"], open_fields(result)["u_z"])
-    assert not np.array_equal(stored["e_zz"], open_fields(result)["e_zz"], equal_nan=True)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["fields.vti", "fields.zarr", "points.csv"]
-
-
 def test_strain_into_its_own_source_is_refused(result: Path) -> None:
     with pytest.raises(OutputError):
-        recompute_strain(result / "fields.zarr", result, overwrite=True)
+        write_strain(result / "fields.zarr", result, overwrite=True)
 
 
 @pytest.mark.parametrize(("to", "name"), [("csv", "out.csv"), ("parquet", "out.parquet"), ("vtk", "out.vti")])
@@ -74,6 +65,19 @@ def test_export_needs_fields_and_a_known_kind(tmp_path: Path, result: Path) -> N
         export_fields(Path("/"), to="csv")
     with pytest.raises(InputError, match="csv, parquet, vtk"):
         export_fields(result, to="xlsx")  # type: ignore[arg-type]
+
+
+def test_a_series_is_written_and_exported(tmp_path: Path, result: Path) -> None:
+    field = open_fields(result)
+    names = [((), np.array(f"s{n}", object)) for n in (1, 2)]
+    series = stack_steps(field.assign_coords(step=n, step_name=names[n - 1]) for n in (1, 2))
+    write_fields(series, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"fields.zarr", "points.csv", "fields.pvd", "fields"}
+    assert sorted(path.name for path in (tmp_path / "fields").iterdir()) == ["step_0001.vti", "step_0002.vti"]
+    assert dict(open_fields(tmp_path).sizes) == {"step": 2, "z": 4, "y": 4, "x": 4}
+    assert len(pd.read_csv(tmp_path / "points.csv")) == 128
+    assert export_fields(tmp_path, tmp_path / "again.pvd", to="vtk").is_file()
+    assert len(list((tmp_path / "again").iterdir())) == 2
 
 
 def test_json_is_strict(tmp_path: Path) -> None:

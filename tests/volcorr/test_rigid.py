@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from volcorr.fields import STRAIN, build_fields, displacement_array
-from volcorr.rigid import fit_rigid_motion, remove_rigid_motion
+from volcorr.rigid import fit_rigid_motion, remove_rigid_motion, remove_rigid_motions
+from volcorr.steps import stack_steps
 from volcorr.strains import strain
 from volio import InputError
 
@@ -63,3 +64,12 @@ def test_too_few_points():
     valid[0, 0, :2] = True
     with pytest.raises(InputError, match="three valid points, the field has 2"):
         fit_rigid_motion(field_of(lambda p: p, valid=valid))
+
+
+def test_each_step_of_a_series_loses_its_own_motion():
+    turns = [Rotation.from_rotvec([0.1 * number, 0, 0]).as_matrix() for number in (1, 2)]
+    fields = [field_of(lambda p, turn=turn: p @ turn.T).assign_coords(step=n) for n, turn in enumerate(turns, start=1)]
+    rest, motions = remove_rigid_motions(stack_steps(fields))
+    assert [motion.angle for motion in motions] == pytest.approx(np.rad2deg([0.1, 0.2]).tolist())
+    assert rest["u_y"].dims == ("step", "z", "y", "x")
+    assert abs(rest["u_y"]).max() < 1e-9

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from volcorr.summary import ADVICE, DvcSummary, Spread, count_status, format_summary, measure_spread
+from volcorr.summary import ADVICE, DvcSummary, Spread, StepSummary, count_status, format_summary, measure_spread
 
 SUMMARY = DvcSummary(
     output="out",
@@ -61,6 +61,38 @@ def test_text_says_what_was_measured() -> None:
     assert rows["u_z"] == ["-1.5000", "0.2500", "2.0000", "0.0020"]
     assert rows["e_zz"] == ["-2.0000", "-1.0000", "0.0000"]
     assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"executor": "serial"}, "on 1 thread\n"),
+        ({"executor": "processes", "workers": 4}, "on 4 processes\n"),
+        ({"executor": "dask", "workers": None}, "on dask workers\n"),
+        ({"peak_memory": 1_230_000_000, "blocks": 7}, "1.23 GB at most, 7 blocks of points"),
+        ({"peak_memory": None, "blocks": 1}, "not known, 1 block of points"),
+        ({"peak_memory": 1_230_000_000, "blocks": 0}, "1.23 GB at most\n"),
+    ],
+)
+def test_text_says_where_it_was_measured(change: dict[str, object], words: str) -> None:
+    assert words in format_summary(replace(SUMMARY, **change))
+
+
+def test_text_of_a_series_has_a_line_a_step() -> None:
+    step = StepSummary(
+        step=1, name="low", reference_step=0, tried=40, valid=36, median_zncc=0.98765, median={"u_z": 1.5}
+    )
+    lost = StepSummary(step=2, name="high", reference_step=1, tried=40, valid=0, median_zncc=None, median={})
+    lines = format_summary(replace(SUMMARY, steps=(step, lost))).splitlines()
+    rows = [line.split() for line in lines if line.endswith(("low", "high"))]
+    assert rows == [
+        ["1", "0", "36/40", "0.9877", "1.5000", "-", "low"],
+        ["2", "1", "0/40", "none", "-", "-", "high"],
+    ]
+
+
+def test_a_series_that_stopped_has_that_as_advice() -> None:
+    assert replace(SUMMARY, stopped="step 2 cannot be measured").advice == "step 2 cannot be measured"
 
 
 def test_text_without_any_valid_point() -> None:

@@ -14,7 +14,9 @@ from volcorr.cli.doctor import doctor
 from volcorr.cli.dvc import dvc
 from volcorr.cli.export import export
 from volcorr.cli.info import info
+from volcorr.cli.plan import plan
 from volcorr.cli.strain import strain
+from volcorr.cli.subsets import subsets
 from volcorr.runlog import attach
 from volio import VolcorrError
 
@@ -56,7 +58,7 @@ class _OneLineErrors(click.Group):
             name = f": {error.filename}" if error.filename else ""
             return _refuse(f"{error.strerror or error}{name}")
         except KeyboardInterrupt:
-            click.echo("\ninterrupted: nothing was written", err=True)
+            click.echo("\ninterrupted: no result was written", err=True)
             return INTERRUPTED
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -94,6 +96,7 @@ def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
     epilog="""\b
 Examples:
   volcorr demo                                        try it, without any file
+  volcorr plan ref.tif def.tif                        what a run will take
   volcorr dvc ref.tif def.tif -o out --subset 33      displacement and strain of a pair
   volcorr doctor                                      when something does not work
 
@@ -116,5 +119,5 @@ def cli(ctx: click.Context, quiet: bool) -> None:
     ctx.with_resource(attach(handler))
 
 
-for _command in (demo, dvc, info, convert, strain, export, doctor):
+for _command in (demo, dvc, plan, subsets, info, convert, strain, export, doctor):
     cli.add_command(_command)

@@ -1,10 +1,14 @@
 """Options that several commands share, and how their text is read."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-__all__ = ["FILE", "overwrite_option", "read_region", "read_shape", "read_window"]
+__all__ = ["FILE", "overwrite_option", "read_region", "read_settings", "read_shape", "read_window", "run_options"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 #: A file or folder; whether it can be used is found out where it is read.
 FILE = click.Path(path_type=Path)
@@ -46,3 +50,109 @@ def read_window(_ctx: click.Context, _option: click.Parameter, text: str | None)
             f"{text!r} is not a window: write an odd number of points such as 3, or 3,5,5"
         ) from None
     return counts if len(counts) > 1 else counts[0]
+
+
+def _choice(name: str, allowed: Sequence[str], words: str, *, to: str | None = None) -> Callable[[Command], Command]:
+    """Make an option of a few words; without it the setting keeps its default."""
+    names = [name] if to is None else [name, to]
+    return click.option(*names, type=click.Choice(allowed), metavar="NAME", help=words)
+
+
+#: All options of a run, in the order in which help shows them.
+_RUN_OPTIONS = (
+    click.argument("volumes", type=FILE, nargs=-1, metavar="REFERENCE DEFORMED..."),
+    click.option("--subset", metavar="LENGTH", help="Edge of a subset: 33, 8um, or 33,33,21 (z,y,x); 33 without it."),
+    click.option("--spacing", metavar="LENGTH", help="Distance between points; 16 without it."),
+    _choice(
+        "--shape",
+        ("translation", "rigid", "affine", "quadratic"),
+        "What a subset can follow: affine (without it), quadratic, rigid or translation.",
+    ),
+    _choice(
+        "--spline", ("cubic", "quintic"), "Interpolation: cubic (without it), or quintic: less bias, half as fast."
+    ),
+    click.option("--voxel-size", metavar="LENGTH", help="Such as 128nm; replaces what the files state."),
+    click.option("--mask", type=FILE, help="Volume that is not zero where points are to be measured."),
+    click.option(
+        "--deformed-mask", type=FILE, help="The same for the deformed volume: what is not specimen is left out."
+    ),
+    click.option("--min-share", type=float, metavar="SHARE", help="Least share of a subset inside; 0.5 without it."),
+    click.option("--search", metavar="LENGTH", help="Largest motion expected; found out without it."),
+    click.option(
+        "--roi", callback=read_region, metavar="RANGES", help="Where points are placed: z0:z1,y0:y1,x0:x1 (voxels)."
+    ),
+    click.option("--noise", type=float, metavar="GREY", help="Noise of one scan, if known: its standard deviation."),
+    _choice(
+        "--reference",
+        ("first", "previous", "auto"),
+        "For several DEFORMED: against the first volume (without it), the previous, or as needed (auto).",
+        to="series_reference",
+    ),
+    _choice(
+        "--measure",
+        ("green-lagrange", "infinitesimal", "almansi", "hencky"),
+        "Strain measure: green-lagrange (without it), infinitesimal, almansi or hencky.",
+    ),
+    _choice(
+        "--strain-method",
+        ("window", "hexahedra"),
+        "Gradient from a fit to a window of points (without it), or from elements of eight points (hexahedra).",
+    ),
+    click.option("--strain-order", type=int, metavar="N", help="Degree of the fit: 1 (without it), 2 or 3."),
+    click.option(
+        "--strain-window", callback=read_window, metavar="POINTS", help="Points a strain is fitted to; 3 without it."
+    ),
+    click.option("--dataset", metavar="PATH", help="Array inside the files, for HDF5 and Zarr that hold several."),
+    click.option("--threads", type=int, metavar="N", help="Threads to work with; all cores without it."),
+    _choice(
+        "--executor",
+        ("serial", "threads", "processes", "dask"),
+        "Where blocks are computed: threads (without it), processes, dask or serial.",
+    ),
+    click.option("--workers", type=int, metavar="N", help="Processes, or workers of a dask cluster on this machine."),
+    click.option("--scheduler", metavar="ADDRESS|FILE", help="A running dask scheduler, such as tcp://node17:8786."),
+    click.option(
+        "--memory", metavar="AMOUNT", help="Memory to keep to: 4GB, 500MiB, 50%; half of what is free without it."
+    ),
+    click.option("--config", type=FILE, help="Settings from a TOML file; options given beside it come first."),
+)
+
+
+def run_options(command: Command) -> Command:
+    """Give a command the volumes and options of a run, for `read_settings`."""
+    for option in reversed(_RUN_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_settings(
+    ctx: click.Context, *, volumes: tuple[Path, ...], config: Path | None, output: Path, **options: Any
+) -> Any:
+    """Make the `volcorr.settings.DvcSettings` of what was given on the command line.
+
+    Parameters
+    ----------
+    ctx : click.Context
+        The command, for messages.
+    volumes : paths
+        The reference and one deformed volume or more; none where `config` names them.
+    config : Path, optional
+        TOML file of settings.
+    output : Path
+        Result folder.
+    **options
+        Further settings; those that are None were not given.
+    """
+    from volcorr.config import read_config
+    from volcorr.settings import DvcSettings
+
+    settings = {name: value for name, value in options.items() if value is not None}
+    if len(volumes) == 1:
+        raise click.UsageError("give two volumes or more, REFERENCE and DEFORMED", ctx)
+    if volumes:
+        settings |= {"reference": volumes[0], "deformed": volumes[1:]}
+    if config is not None:
+        return read_config(config, output=output, **settings)
+    if not volumes:
+        raise click.UsageError("give REFERENCE and DEFORMED, or --config", ctx)
+    return DvcSettings(output=output, **settings)

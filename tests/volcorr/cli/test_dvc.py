@@ -20,16 +20,22 @@ def test_a_run_from_the_command_line(volcorr, pair: list[str], tmp_path: Path) -
 
 
 def test_every_option_reaches_the_run(volcorr, pair: list[str], scans: Path, tmp_path: Path) -> None:
-    options = ["--search", "3", "--strain-window", "3,3,5", "--voxel-size", "250nm", "--mask", scans / "mask.tif"]
+    options = ["--search", "3", "--strain-window", "3", "--voxel-size", "250nm", "--mask", scans / "mask.tif"]
+    options += ["--deformed-mask", scans / "mask.tif", "--min-share", "0.6", "--noise", "2", "--shape", "rigid"]
+    options += ["--spline", "quintic", "--measure", "almansi", "--strain-method", "hexahedra", "--strain-order", "1"]
+    options += ["--executor", "serial", "--memory", "1GB", "--resume"]
     shown = volcorr("-q", "dvc", *pair, "-o", "out", "--overwrite", *options)
     assert shown.exit_code == 0, shown.stderr
     settings = read_config(tmp_path / "out" / "config.toml", output="x")
     assert settings.search == "3"
-    assert settings.strain_window == (3, 3, 5)
+    assert settings.strain_window == (3, 3, 3)
     assert settings.voxel_size == (0.25, 0.25, 0.25)
     assert settings.threads == 1
+    assert (settings.executor, settings.memory, settings.min_share) == ("serial", "1GB", 0.6)
     fields = open_fields(tmp_path / "out")
-    assert fields.attrs["unit"] == "um"
+    wanted = {"shape_function": "rigid", "spline": "quintic", "noise": 2.0, "strain_measure": "almansi", "unit": "um"}
+    assert {name: fields.attrs[name] for name in wanted} == wanted
+    assert fields.attrs["strain_method"] == "hexahedra"
     assert int((fields["status"] == 1).sum()) == 4
     # quiet: only that the files state another voxel size
     assert all(line.startswith("warning: ") for line in shown.stderr.splitlines())
@@ -77,3 +83,33 @@ def test_two_volumes_are_needed(volcorr, pair: list[str]) -> None:
         shown = volcorr(*words)
         assert shown.exit_code == 2
         assert "REFERENCE and DEFORMED" in shown.stderr
+
+
+def test_a_stopped_run_goes_on(volcorr, pair: list[str], tmp_path: Path, monkeypatch) -> None:
+    def stop(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("volcorr.cli.dvc.draw_figures", stop)
+        stopped = volcorr("dvc", *pair, "-o", "out")
+    assert stopped.exit_code == 130
+    assert "the same command with --resume goes on after them" in stopped.stderr
+    assert stopped.stderr.endswith("interrupted: no result was written\n")
+    refused = volcorr("dvc", *pair, "-o", "out", "--resume", "--subset", "17")
+    assert refused.exit_code == 2
+    assert refused.stderr.splitlines()[-1].startswith('error: cannot resume: subset was "15", is now "17"')
+    resumed = volcorr("dvc", *pair, "-o", "out", "--resume")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert "finished by an earlier run" in resumed.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_series_from_the_command_line(volcorr, pair: list[str], tmp_path: Path) -> None:
+    shown = volcorr("dvc", *pair[:2], pair[0], *pair[2:], "-o", "out", "--reference", "previous")
+    assert shown.exit_code == 0, shown.stderr
+    rows = [line.split() for line in shown.stdout.splitlines() if line.endswith(("   deformed", "   reference"))]
+    assert [row[:2] for row in rows] == [["1", "0"], ["2", "1"]]
+    assert open_fields(tmp_path / "out").attrs["series_reference"] == "previous"
+    again = volcorr("dvc", "--config", "out/config.toml", "-o", "again")
+    assert again.exit_code == 0, again.stderr
+    assert open_fields(tmp_path / "again").identical(open_fields(tmp_path / "out"))

@@ -12,7 +12,7 @@ import pytest
 from volcorr.cli.group import cli
 from volio import InputError
 
-COMMANDS = ("convert", "demo", "doctor", "dvc", "export", "info", "strain")
+COMMANDS = ("convert", "demo", "doctor", "dvc", "export", "info", "plan", "strain", "subsets")
 
 
 def test_commands() -> None:
@@ -67,7 +67,7 @@ def test_a_wrong_command_or_option_is_one_line(volcorr) -> None:
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.tif"), 2, "error: No space left on device: a.tif\n"),
         (OSError("odd"), 2, "error: odd\n"),
         (MemoryError(), 2, "error: the memory is not large enough: "),
-        (KeyboardInterrupt(), 130, "\ninterrupted: nothing was written\n"),
+        (KeyboardInterrupt(), 130, "\ninterrupted: no result was written\n"),
         (click.ClickException("plain"), 2, "error: plain\n"),
         (click.Abort(), 130, "interrupted\n"),
     ],
@@ -108,7 +108,7 @@ def test_commands_can_be_called_from_python(volcorr) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
 @pytest.mark.parametrize("reason", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
-def test_a_stopped_run_leaves_nothing_and_says_so(tmp_path: Path, scans: Path, reason: signal.Signals) -> None:
+def test_a_stopped_run_leaves_no_result_and_says_so(tmp_path: Path, scans: Path, reason: signal.Signals) -> None:
     """A real signal, while the figures are drawn: after all the rest was written."""
     program = (
         "import sys, time, pathlib, volcorr.cli.dvc as dvc\n"
@@ -133,6 +133,7 @@ def test_a_stopped_run_leaves_nothing_and_says_so(tmp_path: Path, scans: Path, r
     running.send_signal(reason)
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert errors.endswith("interrupted: nothing was written\n")
+    assert errors.endswith("interrupted: no result was written\n")
     assert "Traceback" not in errors
-    assert list(tmp_path.iterdir()) == []
+    assert "finished blocks are kept" in errors
+    assert [path.name for path in tmp_path.iterdir()] == [".out.blocks"]

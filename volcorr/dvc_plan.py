@@ -1,0 +1,152 @@
+"""The plan of a run: what it is expected to take, as numbers and as text."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from volcorr.summary import wrap_row
+
+__all__ = ["DvcPlan", "format_plan"]
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DvcPlan:
+    """What a run will take.
+
+    Attributes
+    ----------
+    volume_shape : three ints
+        Voxels along z, y, x.
+    dtype : str
+        Type of the voxels.
+    voxel_size : three floats or None
+        Voxel size in `unit`; None where it is not known.
+    unit : str
+        Unit of lengths.
+    steps : int
+        Deformed volumes.
+    subset_size, spacing, grid : three ints
+        Edge of a subset and distance of points in voxels; points along z, y, x.
+    points, inside : int
+        Points of the grid of one step, and those in the mask.
+    blocks : int
+        Blocks of a step.
+    block_shape : three ints
+        Points of the largest block along z, y, x.
+    executor : str
+        Where they are computed.
+    workers : int or None
+        Processes or workers; None where only the scheduler knows.
+    threads : int
+        Threads of this process.
+    memory_limit, memory, memory_per_block : int
+        Bytes to keep to, that are expected to be used in all, and by a block.
+    disk : dict of str to int
+        Bytes on disk by what they are for; "blocks" only while the run lasts.
+    disk_free : int
+        Free bytes where the result will be.
+    seconds : dict of str to float
+        Expected wall time by stage.
+    points_per_second : float
+        Rate of the refinement measured on this machine.
+    assumptions : tuple of str
+        What the estimate rests on.
+    warnings : tuple of str
+        What to look at before the run is started.
+    """
+
+    volume_shape: Triple
+    dtype: str
+    voxel_size: tuple[float, float, float] | None
+    unit: str
+    steps: int
+    subset_size: Triple
+    spacing: Triple
+    grid: Triple
+    points: int
+    inside: int
+    blocks: int
+    block_shape: Triple
+    executor: str
+    workers: int | None
+    threads: int
+    memory_limit: int
+    memory: int
+    memory_per_block: int
+    disk: dict[str, int]
+    disk_free: int
+    seconds: dict[str, float]
+    points_per_second: float
+    assumptions: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def total_seconds(self) -> float:
+        """Expected wall time of the run."""
+        return sum(self.seconds.values())
+
+    @property
+    def total_disk(self) -> int:
+        """Bytes on disk at most."""
+        return sum(self.disk.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """All entries, and the totals, in types that JSON knows."""
+        return asdict(self) | {"total_seconds": self.total_seconds, "total_disk": self.total_disk}
+
+
+def format_plan(plan: DvcPlan) -> str:
+    """Lay a plan out as lines of text for a terminal.
+
+    Parameters
+    ----------
+    plan : DvcPlan
+        What to show.
+
+    Returns
+    -------
+    str
+        Several lines, without a final line break.
+    """
+    voxel = "" if plan.voxel_size is None else f" of {' x '.join(f'{v:g}' for v in plan.voxel_size)} {plan.unit}"
+    steps = "" if plan.steps == 1 else f", {plan.steps} steps"
+    inside = "" if plan.inside == plan.points else f", {plan.inside} of them in the mask"
+    threads = f"{plan.threads} thread{'' if plan.threads == 1 else 's'}"
+    kinds = {"processes": f"{plan.workers} processes", "dask": f"{plan.workers or 'all'} dask workers"}
+    where = kinds.get(plan.executor, threads)
+    stages = ", ".join(f"{stage} {_show_time(value)}" for stage, value in plan.seconds.items())
+    files = ", ".join(f"{kind} {_show_bytes(value)}" for kind, value in plan.disk.items())
+    rows = [
+        ("volumes", f"{_times(plan.volume_shape)} voxels {plan.dtype}{voxel}{steps}"),
+        ("subset", f"{_times(plan.subset_size)} voxels"),
+        ("points", f"{plan.points} ({_times(plan.grid)}), every {_times(plan.spacing)} voxels{inside}"),
+        ("blocks", f"{plan.blocks} of at most {_times(plan.block_shape)} points, on {where}"),
+        ("memory", f"{_show_bytes(plan.memory)}; a block {_show_bytes(plan.memory_per_block)}"),
+        ("disk", f"{_show_bytes(plan.total_disk)} of {_show_bytes(plan.disk_free)} free: {files}"),
+        ("speed", f"{plan.points_per_second:.0f} points/s in the trial"),
+        ("time", f"{_show_time(plan.total_seconds)}: {stages}"),
+        *(("assumed", line) for line in plan.assumptions),
+        *(("warning", line) for line in plan.warnings),
+    ]
+    return "\n".join(line for label, text in rows for line in wrap_row(label, text))
+
+
+def _show_bytes(number: float) -> str:
+    """``1.23 GB``."""
+    for size, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number / 1e3:.0f} kB"
+
+
+def _show_time(seconds: float) -> str:
+    """``2 h 05 min``, ``3 min 20 s`` or ``12 s``."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+
+def _times(values: tuple[int, ...]) -> str:
+    return " x ".join(map(str, values))

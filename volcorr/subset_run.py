@@ -1,0 +1,116 @@
+"""A study of subset sizes on files: volumes in, a folder with table, figure and recommendation out."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from volcorr.result import write_json
+from volio import OutputError, VolcorrError
+
+if TYPE_CHECKING:
+    from volcorr.settings import Lengths
+    from volcorr.subset_result import SubsetStudy
+
+__all__ = ["DrawStudy", "run_subset_study"]
+
+#: Draws a study into a file.
+DrawStudy = Callable[["SubsetStudy", Path], Any]
+
+TABLE: Final = "subsets.csv"
+STUDY: Final = "subsets.json"
+FIGURE: Final = "subsets.png"
+
+
+def run_subset_study(
+    reference: Path,
+    deformed: Path,
+    output: Path,
+    *,
+    repeat: Path | None = None,
+    mask: Path | None = None,
+    dataset: str | None = None,
+    voxel_size: "Lengths | None" = None,
+    overwrite: bool = False,
+    draw: DrawStudy | None = None,
+    **options: Any,
+) -> "SubsetStudy":
+    """Study the sizes of subsets on files and write a folder.
+
+    The folder holds ``subsets.csv`` (one line a size), ``subsets.json`` (the same with the recommendation, the
+    settings, checksums of the inputs and versions of the software) and, with `draw`, ``subsets.png``. It appears
+    when it is complete.
+
+    Parameters
+    ----------
+    reference, deformed : Path
+        The two volumes, of the same shape.
+    output : Path
+        Folder to make.
+    repeat, mask : Path, optional
+        A second scan of the unloaded sample, and the specimen.
+    dataset : str, optional
+        Path of the array inside the scans, for formats that hold several.
+    voxel_size : float, str or three of them, optional
+        Voxel size, in micrometres where it has no unit; replaces what the files state.
+    overwrite : bool
+        Replace an earlier study.
+    draw : callable, optional
+        ``draw(study, file)`` draws the figure.
+    **options
+        Of `volcorr.subset_study.study_subsets`.
+
+    Returns
+    -------
+    SubsetStudy
+
+    Raises
+    ------
+    InputError, FormatError
+        An input or an option is not usable.
+    OutputError
+        The folder exists, or cannot be written.
+    """
+    from volcorr.provenance import check_unchanged
+    from volcorr.subset_study import study_subsets
+    from volio import read, software_versions, staged
+
+    roles = {"reference": reference, "deformed": deformed, "repeat": repeat, "mask": mask}
+    inputs = {role: path for role, path in roles.items() if path is not None}
+    _check_folder(output, overwrite, inputs.values())
+    with staged(output, overwrite=overwrite) as folder:
+        folder.mkdir()
+        try:
+            volumes: dict[str, Any] = {
+                role: read(path, voxel_size=voxel_size, dataset=None if role == "mask" else dataset)
+                for role, path in inputs.items()
+            }
+            checksums = check_unchanged(inputs, {})
+            study = study_subsets(**volumes, **options)
+            study.to_table().to_csv(folder / TABLE, index=False)
+            settings = {"dataset": dataset, "voxel_size": voxel_size, **options}
+            record = {
+                "inputs": {role: str(path) for role, path in inputs.items()},
+                "checksums": checksums,
+                "settings": {name: value for name, value in settings.items() if value is not None},
+                "software": software_versions(),
+            }
+            write_json(study.as_dict() | record, folder / STUDY)
+            if draw is not None:
+                draw(study, folder / FIGURE)
+        except VolcorrError as error:
+            # a user knows the folder by its own name only
+            raise type(error)(str(error).replace(str(folder), str(output))) from error
+    return study
+
+
+def _check_folder(folder: Path, overwrite: bool, inputs: Iterable[Path]) -> None:
+    """Refuse a folder that must not be replaced, before any work is done."""
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise OutputError(f"{folder} exists: choose another output, or replace it with --overwrite")
+    if not (folder / STUDY).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputError(f"{folder} is not a study of subsets and is not replaced: choose another output")
+    for path in inputs:
+        if folder.resolve() in path.resolve().parents:
+            raise OutputError(f"{path} lies inside {folder}, which would be replaced: choose another output")

@@ -1,0 +1,68 @@
+"""Texture judged before a subset is matched: whether it stands out from the noise.
+
+The noise is estimated in two ways, each of which can only be too high, and the lower is taken: from the finest detail
+of the reference, which fine texture adds to, and from what is left after matching on a coarse level, which every motion
+that a subset cannot follow adds to.
+
+J. Immerkaer, "Fast noise variance estimation", Computer Vision and Image Understanding 64 (1996) 300-302,
+doi:10.1006/cviu.1996.0060.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+
+from volcorr.windows import Grey
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["fine_detail", "least_deviation", "level_noise"]
+
+#: Planes of the volume that are looked at for fine detail.
+PLANES = 9
+#: A subset is not tried where its noise alone would keep its correlation below this share of the least one accepted.
+HOPELESS = 0.6
+#: Least grey deviation of a subset, as a share of the volume's, where there is no noise.
+SMALLEST = 1e-3
+
+
+def fine_detail(grey: Grey) -> float:
+    """Return the standard deviation of white noise that would make the finest detail of a volume, normalised."""
+    depth = grey.shape[0]
+    found = []
+    for z in np.unique(np.linspace(0, depth - 1, min(PLANES, depth)).astype(int)):
+        plane = np.asarray(grey.voxels[int(z) : int(z) + 1], np.float64)[0]
+        detail = ndimage.convolve1d(ndimage.convolve1d(plane, [1, -2, 1], axis=0), [1, -2, 1], axis=1)[1:-1, 1:-1]
+        detail = detail[np.isfinite(detail)]
+        if detail.size:
+            found.append(float(np.median(np.abs(detail))) * 1.4826 / 6)
+    return float(np.median(found)) / grey.std if found else 0.0
+
+
+def level_noise(
+    level: Grey,
+    full: Grey,
+    factor: "NDArray[Any]",
+    points: "NDArray[np.int64]",
+    half: "NDArray[Any]",
+    cc: "NDArray[Any]",
+) -> float:
+    """Return the noise of the full volume, normalised, from correlations (n) at points (n, 3) of a level.
+
+    White noise is taken; `factor` voxels were averaged along each axis. NaN where nothing was measured.
+    """
+    if not np.isfinite(cc).any():
+        return float("nan")
+    values = (np.nan_to_num(np.asarray(level.voxels[:], np.float64), nan=level.mean) - level.mean) / level.std
+    size = tuple(int(2 * h + 1) for h in half)
+    mean = ndimage.uniform_filter(values, size)
+    variance = (ndimage.uniform_filter(values**2, size) - mean**2)[tuple(points.T)]
+    left = float(np.nanmedian((1 - cc) * variance))
+    return float(np.sqrt(max(left, 0.0) * np.prod(factor))) * level.std / full.std
+
+
+def least_deviation(noise: float, min_cc: float) -> float:
+    """Return the least grey deviation of a subset, normalised, that is worth matching."""
+    return float(max(SMALLEST, noise / np.sqrt(1 - HOPELESS * max(min_cc, 0.0))))
