@@ -4,16 +4,20 @@ The peers live in an environment of their own, are called through their public f
 ``benchmarks/peers``, and hand back arrays: nothing of theirs is imported here.
 """
 
+import argparse
 import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import numpy as np
+
+from acquisition.motion import Motion
 
 PEERS = {"spam": "run_spam.py", "al-dvc": "run_aldvc.py"}
 AXES = ("z", "y", "x")
@@ -42,6 +46,12 @@ class PointGrid:
         """(n, 3) positions, x fastest."""
         axes = [f + s * np.arange(n) for f, s, n in zip(self.first, self.spacing, self.count, strict=True)]
         return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+
+    def reached(self, motion: Motion, shape: tuple[int, ...], half: int, *, spare: int = 3) -> np.ndarray:
+        """Tell which points (n,) keep their whole moved subset, and `spare` voxels around it, inside the volume."""
+        corners = np.stack(np.meshgrid(*[(-half, half)] * 3, indexing="ij"), -1).reshape(-1, 1, 3) + self.points
+        moved = corners + motion.displacement(corners)
+        return ((moved >= spare) & (moved <= np.asarray(shape) - 1 - spare)).all((0, 2))
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
@@ -74,9 +84,10 @@ def run_volcorr(
     *,
     subset_size: int,
     threads: int,
-    mask: np.ndarray | None = None,
+    engine: str = "volcorr",
+    **options: Any,
 ) -> Outcome:
-    """Correlate with volcorr."""
+    """Correlate with volcorr; `options` go to `volcorr.correlate`, and `engine` is what the outcome is called."""
     from importlib.metadata import PackageNotFoundError, version
 
     import volcorr
@@ -88,11 +99,11 @@ def run_volcorr(
         deformed,
         subset_size=subset_size,
         spacing=grid.spacing,
-        mask=mask,
         roi=tuple((low, high + 1) for low, high in grid.ranges),
         threads=threads,
         progress=False,
         timings=stages,
+        **options,
     )
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if fields["cc"].shape != grid.count:
@@ -102,7 +113,7 @@ def run_volcorr(
         number = version("volcorr")
     except PackageNotFoundError:
         number = "checkout"
-    return Outcome("volcorr", u, sigma, wall, cpu, stages, number)
+    return Outcome(engine, u, sigma, wall, cpu, stages, number)
 
 
 def run_peer(
@@ -117,12 +128,13 @@ def run_peer(
     wanted: np.ndarray | None = None,
     mask: np.ndarray | None = None,
     start: np.ndarray | None = None,
+    may_fail: bool = False,
     **settings: Any,
 ) -> Outcome:
     """Correlate with a peer, in the environment of the interpreter `python`.
 
     `wanted` (n,) says which points are asked for; `start` (n, 3) are displacements to start from, for peers that
-    take them; `settings` go to the peer's program.
+    take them; `settings` go to the peer's program. A peer that ends with an error found nothing if it `may_fail`.
     """
     program = Path(__file__).parent / "peers" / PEERS[engine]
     chosen = np.ones(len(grid.points), bool) if wanted is None else wanted
@@ -135,6 +147,9 @@ def run_peer(
         request |= {"half": subset_size // 2, "threads": threads}
         Path(folder, "settings.json").write_text(json.dumps(request))
         done = subprocess.run([python, program, folder], capture_output=True, text=True, check=False)
+        if done.returncode != 0 and may_fail:
+            print(f"{engine} failed: {done.stderr.strip()[-300:]}", flush=True)
+            return Outcome(engine, np.full((len(grid.points), 3), np.nan), None, np.nan, np.nan)
         if done.returncode != 0:
             raise SystemExit(f"{engine} failed: {done.stderr.strip()[-2000:]}")
         with np.load(Path(folder, "result.npz")) as result:
@@ -149,6 +164,19 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     """Format rows of text as a markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def tabulate(records: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
+    """Format records as a markdown table; `columns` are headings and how a cell is made, such as ``"{wall:.2f}"``.
+
+    A cell whose value is missing or None shows a dash.
+    """
+
+    def cell(record: Mapping[str, Any], pattern: str) -> str:
+        names = [name for _, name, _, _ in Formatter().parse(pattern) if name]
+        return "-" if any(record.get(name) is None for name in names) else pattern.format_map(record)
+
+    return markdown_table(list(columns), [[cell(one, pattern) for pattern in columns.values()] for one in records])
 
 
 def machine() -> dict[str, Any]:
@@ -169,9 +197,24 @@ def machine() -> dict[str, Any]:
     }
 
 
+def make_parser(text: str | None, name: str) -> argparse.ArgumentParser:
+    """Return a parser with the options that the benchmarks share; `name` is that of the files of results."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small volumes and few cases: only to see that it works")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results", f"{name}.json"))
+    return parser
+
+
+def add_peers(parser: argparse.ArgumentParser, *, default: tuple[str, ...] = ("al-dvc",)) -> None:
+    """Add the options that say which other packages are measured, and where they are."""
+    parser.add_argument("--peers", type=Path, help="Python of an environment with spam and al-dvc")
+    parser.add_argument("--packages", nargs="*", choices=PEERS, default=list(default), help="which of them")
+
+
 def save_report(path: Path, report: Mapping[str, Any], table: str) -> None:
     """Write the numbers as JSON to `path` and the table beside it as markdown, and show the table."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=1, default=float) + "\n")
     path.with_suffix(".md").write_text(table + "\n")
-    print(table)
+    print(table, flush=True)
