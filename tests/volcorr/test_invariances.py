@@ -8,7 +8,7 @@ tests run with a tolerance of 1e-5 (float32 does not reach 1e-6 on noisy texture
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from acquisition import BlobTexture, Homogeneous, add_noise
@@ -64,22 +64,47 @@ def same(one, other, *, atol=CLOSE):
 
 
 @given(slopes, shifts, seeds, st.permutations([0, 1, 2]), st.lists(st.booleans(), min_size=3, max_size=3))
+@example([-0.0117, 0.02, 0, 0, -0.0057, 0.0185, 0.0178, 0, 0], (-1.1934, 1.998, -0.662), 50, [2, 0, 1], [False] * 3)
+@example(
+    [-0.00029443, -0.01372398, 0.0046049406, 0.0015229, 0.0015866, 0, -0.0017707713, 0, -0.0104613265],
+    (1.96999157, -0.81720379, -1.20332981),
+    59,
+    [1, 2, 0],
+    [True, True, False],
+)
 @few
 def test_axes_may_be_exchanged_and_flipped(make, slope, shift, seed, order, flips):
+    """Exact where subsets keep clear of the faces.
+
+    Within three voxels of a face, which voxels of a subset count depends on the orientation, and they may come and go
+    from step to step: answers differ by up to half a sigma, and at this tolerance single points do not converge.
+    """
     pair = make(slope, shift, seed)
     flipped = tuple(axis for axis, flip in enumerate(flips) if flip)
-    turned = [np.flip(np.transpose(v, order), flipped) for v in pair]
-    # an odd number of voxels between the outermost points: the grid is its own mirror image. Subsets that reach over a
-    # face lose other voxels beside it along x, where eight are interpolated together, than along z: 5e-4
-    fields, other = correlate(*pair, **OPTIONS), correlate(*turned, **OPTIONS)
-    np.testing.assert_array_equal(other["status"], np.flip(np.transpose(fields["status"].values, order), flipped))
+
+    def turn(values):
+        return np.flip(np.transpose(values, order), flipped)
+
+    # an odd number of voxels between the outermost points: the grid is its own mirror image
+    fields, other = correlate(*pair, **OPTIONS), correlate(*(turn(v) for v in pair), **OPTIONS)
+    points = np.stack(np.meshgrid(fields.z, fields.y, fields.x, indexing="ij"), -1)
+    motion = Homogeneous(np.eye(3) + np.reshape(slope, (3, 3)), centre=MIDDLE, shift=tuple(shift))
+    target = points + motion.displacement(points)
+    clear = turn((np.minimum(target, EDGE - 1 - target).min(axis=-1) - 8) >= 3)
+    one, two = turn(fields["status"].values), other["status"].values
+    assert clear.sum() >= 8
+    assert (one[clear] == Status.VALID).all()
+    assert (two[clear] == Status.VALID).all()
+    both = (one == Status.VALID) & (two == Status.VALID)
+    assert both.mean() > 0.9
     for new, old in enumerate(order):
-        expected = np.flip(np.transpose(fields[NAMES[old]].values, order), flipped)
-        np.testing.assert_allclose(other[NAMES[new]].values, (-1 if flips[new] else 1) * expected, atol=1e-3)
-        uncertain = np.flip(np.transpose(fields[f"sigma_{'zyx'[old]}"].values, order), flipped)
-        np.testing.assert_allclose(
-            other[f"sigma_{'zyx'[new]}"], uncertain, rtol=0.03
-        )  # one correction looks at every third plane along z
+        expected = (-1 if flips[new] else 1) * turn(fields[NAMES[old]].values)
+        difference = np.abs(other[NAMES[new]].values - expected)
+        assert difference[clear].max() < CLOSE
+        uncertain = turn(fields[f"sigma_{'zyx'[old]}"].values)
+        assert (difference[both] < 0.5 * uncertain[both] + CLOSE).all()
+        # one correction looks at every third plane along z
+        np.testing.assert_allclose(other[f"sigma_{'zyx'[new]}"].values[clear], uncertain[clear], rtol=0.03)
 
 
 @given(slopes, shifts, seeds, st.floats(1e-3, 1e3), st.floats(-1e4, 1e4), st.floats(0.1, 10), st.floats(-1e3, 1e3))
