@@ -125,7 +125,8 @@ def test_auto_changes_the_reference_where_first_loses_the_points(changing, motio
     # the other texture is no noise of single voxels, so the error of any step is larger than its sigma
     size = [(error**2).mean() ** 0.5 for error, _ in map(errors, each_step(auto), motions)]
     ratio = [((error / sigma) ** 2).mean() ** 0.5 for error, sigma in map(errors, each_step(auto), motions)]
-    assert size[1] < 0.7 * (errors(select_step(first, 2), motions[1])[0] ** 2).mean() ** 0.5
+    # of the points that "first" still finds: the worst of them are lost already
+    assert size[1] < 0.85 * (errors(select_step(first, 2), motions[1])[0] ** 2).mean() ** 0.5
     assert size[2] < 3 * size[0]
     assert ratio[2] < 1.4 * ratio[0]
 

@@ -55,10 +55,11 @@ def test_first_exception_cancels_the_rest(error: type[BaseException]) -> None:
             raise error("stop")
         time.sleep(0.02)
 
+    before = threading.active_count()
     with pytest.raises(error, match="stop"):
         run_blocks(task, range(200), threads=2)
     assert len(started) < 50
-    assert threading.active_count() < 10
+    assert threading.active_count() <= before
 
 
 def test_interrupt_while_waiting_cancels() -> None:
