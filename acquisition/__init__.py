@@ -11,27 +11,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from acquisition.motion import (
-        BandCompression,
-        Homogeneous,
-        Motion,
-        StarField,
-        compress,
-        rotate,
-        translate,
-    )
+    from acquisition.motion import BandCompression, Homogeneous, Motion, StarField, compress, rotate, translate
     from acquisition.noise import add_noise, quantize
+    from acquisition.projections import EllipsePhantom, Exposures, SpherePhantom, expose
     from acquisition.texture import BlobTexture, Cylinder
 
 _MODULES = {
     "BandCompression": "motion",
     "BlobTexture": "texture",
     "Cylinder": "texture",
+    "EllipsePhantom": "projections",
+    "Exposures": "projections",
     "Homogeneous": "motion",
     "Motion": "motion",
+    "SpherePhantom": "projections",
     "StarField": "motion",
     "add_noise": "noise",
     "compress": "motion",
+    "expose": "projections",
     "quantize": "noise",
     "rotate": "motion",
     "translate": "motion",
@@ -41,11 +38,15 @@ __all__ = [
     "BandCompression",
     "BlobTexture",
     "Cylinder",
+    "EllipsePhantom",
+    "Exposures",
     "Homogeneous",
     "Motion",
+    "SpherePhantom",
     "StarField",
     "add_noise",
     "compress",
+    "expose",
     "quantize",
     "rotate",
     "translate",

@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["PACKAGES", "attach", "log_to"]
 
 #: The import packages of this distribution.
-PACKAGES = ("volio", "acquisition", "volcorr", "viewers")
+PACKAGES = ("volio", "acquisition", "recon", "segmentation", "porosity", "volcorr", "viewers")
 
 
 class _JsonLines(logging.FileHandler):

@@ -22,8 +22,8 @@ from volio import VolcorrError
 
 __all__ = ["cli"]
 
-#: Exit codes beside 0: done in part, input or options wrong, stopped by Ctrl-C.
-PARTLY, REFUSED, INTERRUPTED = 1, 2, 130
+#: Exit codes beside 0 (done) and 1 (done in part): input or options wrong, stopped by Ctrl-C.
+REFUSED, INTERRUPTED = 2, 130
 
 
 class _OneLineErrors(click.Group):

@@ -10,13 +10,18 @@ __all__ = ["info"]
 
 
 @click.command(
-    short_help="Show what a volume file holds.",
-    epilog="\b\nExamples:\n  volcorr info scan.tif\n  volcorr info scan.h5 --dataset /entry/data",
+    short_help="Show what a volume or a scan holds.",
+    epilog="""\b
+Examples:
+  volcorr info volume.tif
+  volcorr info data.h5 --dataset /entry/data
+  volcorr info scan.txrm""",
 )
 @click.argument("file", type=FILE)
 @click.option("--dataset", metavar="PATH", help="Array inside FILE, for HDF5 and Zarr that hold several.")
 def info(file: Path, dataset: str | None) -> None:
-    """Show what the volume FILE holds: shape, type, grey values, voxel size, metadata."""
+    """Show what FILE holds: a volume (shape, grey values, voxel size), or projections (angles, flats, pixel size)."""
+    from recon import describe_scan, is_scan
     from volio import describe
 
-    click.echo(str(describe(file, dataset=dataset)))
+    click.echo(str((describe_scan if is_scan(file) else describe)(file, dataset=dataset)))

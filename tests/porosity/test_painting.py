@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from porosity.distance import inner_part, new_map
+from porosity.painting import count_levels, paint_balls, reach_of
+
+
+def test_the_reach_is_that_of_the_open_ball() -> None:
+    # |u|^2 < 25 holds u = 4, not 5
+    assert reach_of(25, (1, 1, 1)) == (4, 4, 4)
+    assert reach_of(26, (1, 4, 25)) == (5, 2, 1)
+    assert reach_of(0, (1, 1, 1)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["uint16", "int32"])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_any_map_of_values_is_painted(kind: str, threads: int) -> None:
+    """Values need not be distances: those of a flood are not."""
+    rng = np.random.default_rng(0)
+    shape, weights = (70, 75, 33), (2, 1, 3)
+    values = np.where(rng.random(shape) < 0.02, rng.integers(1, 60, shape), 0)
+    field = new_map(shape, kind)
+    inner_part(field)[:] = values
+    found = inner_part(paint_balls(field, weights, 59, threads=threads))
+    truth = np.zeros(shape, int)
+    for level in np.unique(values[values > 0]):
+        distance = ndimage.distance_transform_edt(values < level, sampling=np.sqrt(weights)) ** 2
+        truth[np.rint(distance) < level] = level
+    np.testing.assert_array_equal(found, truth)
+
+
+def test_centres_keep_to_their_ranges() -> None:
+    field = new_map((9, 9, 9), "uint16")
+    inner_part(field)[2, 4, 4] = inner_part(field)[6, 4, 4] = 4
+    found = inner_part(paint_balls(field, (1, 1, 1), 4, threads=1, centres=((0, 5), (0, 9))))
+    assert (found[2] == 4).sum() == 9
+    assert (found[6] == 4).sum() == 1
+
+
+def test_counts_are_those_of_numpy() -> None:
+    values = np.random.default_rng(1).integers(0, 7, (13, 5, 9)).astype(np.uint16)
+    np.testing.assert_array_equal(count_levels(values, 6, threads=3), np.bincount(values.ravel(), minlength=7))
+    assert count_levels(values[:0], 6, threads=1).sum() == 0
