@@ -28,17 +28,7 @@ from typing import Any
 import numpy as np
 
 from acquisition import BlobTexture, Motion, compress, rotate, translate
-from benchmarks.engines import (
-    Outcome,
-    PointGrid,
-    add_peers,
-    machine,
-    make_parser,
-    run_peer,
-    run_volcorr,
-    save_report,
-    tabulate,
-)
+from benchmarks.engines import Outcome, PointGrid, make_parser, run_peer, run_volcorr, save_report, tabulate
 from benchmarks.pairs import STD, record
 from benchmarks.pictures import draw_curves
 from benchmarks.realisations import make_tables, measure_strain, repeat_noise
@@ -269,8 +259,7 @@ def draw(rows: list[Row], path: Path) -> None:
 
 def main() -> None:
     """Run from the command line."""
-    parser = make_parser(__doc__, "accuracy")
-    add_peers(parser, default=("al-dvc", "spam"))
+    parser = make_parser(__doc__, "accuracy", packages=("al-dvc", "spam"))
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("volcorr").setLevel(logging.WARNING)
@@ -281,7 +270,7 @@ def main() -> None:
     )
     strain = measure_strain(size=plan.shape[0], subsets=plan.subsets, threads=options.threads)
     rows = measure(plan, threads=options.threads, peers=options.peers, packages=options.packages)
-    report = {"machine": machine(), "rows": [asdict(row) for row in rows], "noise": noise, "strain": strain}
+    report = {"rows": [asdict(row) for row in rows], "noise": noise, "strain": strain}
     joined = join_shifts(rows)
     report["table"] = [asdict(row) for row in joined]
     save_report(options.output, report, f"{make_table(joined)}\n\n{make_tables(noise, strain)}")

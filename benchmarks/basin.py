@@ -21,10 +21,9 @@ import numpy as np
 from acquisition import compress, rotate, translate
 from acquisition.motion import Motion
 from benchmarks.engines import (
+    STARTS,
     Outcome,
     PointGrid,
-    add_peers,
-    machine,
     make_parser,
     markdown_table,
     run_peer,
@@ -36,8 +35,6 @@ from benchmarks.pictures import draw_curves
 
 SUBSET = 33
 CLOSE = 0.3
-#: What the packages need to find start values on their own.
-SETTINGS: dict[str, dict[str, Any]] = {"al-dvc": {}, "spam": {"register": 4, "register_stop": 2, "search": 4}}
 SWEEPS = {
     "shift": (0.3, 10.3, 20.3, 30.3, 40.3, 50.3, 60.3),
     "rotation": (0.0, 5.0, 10.0, 12.5, 15.0, 17.5, 20.0),
@@ -84,7 +81,7 @@ def run(name: str, pair: Pair, grid: PointGrid, options: Any) -> Outcome:
     if name == "volcorr":
         return run_volcorr(*pair, grid, **common)
     volumes = tuple(volume.astype(np.float32) for volume in pair)
-    return run_peer(name, options.peers, *volumes, grid, may_fail=True, **common, **SETTINGS[name])
+    return run_peer(name, options.peers, *volumes, grid, may_fail=True, **common, **STARTS[name])
 
 
 def measure(options: Any, size: int) -> list[dict[str, Any]]:
@@ -145,8 +142,7 @@ def draw(results: list[dict[str, Any]], path: Path, size: int) -> None:
 
 def main() -> None:
     """Run from the command line."""
-    parser = make_parser(__doc__, "basin")
-    add_peers(parser)
+    parser = make_parser(__doc__, "basin", packages=("al-dvc",))
     parser.add_argument("--size", type=int, help="edge of the volumes in voxels; 160 without it")
     parser.add_argument("--spacing", type=int, default=12)
     options = parser.parse_args()
@@ -155,7 +151,7 @@ def main() -> None:
     size = options.size or (112 if options.quick else 160)
     results = measure(options, size)
     settings = {"size": size, "spacing": options.spacing, "subset_size": SUBSET, "close": CLOSE}
-    save_report(options.output, {"machine": machine(), "settings": settings, "results": results}, make_table(results))
+    save_report(options.output, {"settings": settings, "results": results}, make_table(results))
     draw(results, options.output.with_suffix(".png"), size)
 
 

@@ -21,6 +21,8 @@ from acquisition.motion import Motion
 
 PEERS = {"spam": "run_spam.py", "al-dvc": "run_aldvc.py"}
 AXES = ("z", "y", "x")
+#: What the peers need to find start values on their own.
+STARTS: dict[str, dict[str, Any]] = {"al-dvc": {}, "spam": {"register": 4, "register_stop": 2, "search": 4}}
 
 
 @dataclass(frozen=True)
@@ -197,24 +199,24 @@ def machine() -> dict[str, Any]:
     }
 
 
-def make_parser(text: str | None, name: str) -> argparse.ArgumentParser:
-    """Return a parser with the options that the benchmarks share; `name` is that of the files of results."""
+def make_parser(text: str | None, name: str, *, packages: tuple[str, ...] = ()) -> argparse.ArgumentParser:
+    """Return a parser with the options that the benchmarks share; `name` is that of the files of results.
+
+    With `packages` there are options that say which other packages are measured, and where they are.
+    """
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small volumes and few cases: only to see that it works")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results", f"{name}.json"))
+    if packages:
+        parser.add_argument("--peers", type=Path, help="Python of an environment with spam and al-dvc")
+        parser.add_argument("--packages", nargs="*", choices=PEERS, default=list(packages), help="which of them")
     return parser
 
 
-def add_peers(parser: argparse.ArgumentParser, *, default: tuple[str, ...] = ("al-dvc",)) -> None:
-    """Add the options that say which other packages are measured, and where they are."""
-    parser.add_argument("--peers", type=Path, help="Python of an environment with spam and al-dvc")
-    parser.add_argument("--packages", nargs="*", choices=PEERS, default=list(default), help="which of them")
-
-
 def save_report(path: Path, report: Mapping[str, Any], table: str) -> None:
-    """Write the numbers as JSON to `path` and the table beside it as markdown, and show the table."""
+    """Write the numbers and the machine as JSON to `path`, the table beside it as markdown, and show the table."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1, default=float) + "\n")
+    path.write_text(json.dumps({"machine": machine()} | dict(report), indent=1, default=float) + "\n")
     path.with_suffix(".md").write_text(table + "\n")
     print(table, flush=True)

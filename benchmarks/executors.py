@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acquisition import compress
-from benchmarks.engines import machine, make_parser, save_report, tabulate
+from benchmarks.engines import make_parser, save_report, tabulate
 from benchmarks.fresh_process import ROOT, family
 from benchmarks.pairs import Pair, make_pair, middle
 from benchmarks.pictures import draw_bars
@@ -189,7 +189,7 @@ def main() -> None:
     lines = [f"{size}³ voxels, {results[0]['points']} points, {options.threads} threads or workers"]
     picture = options.output.with_suffix(".png")
     draw_bars(bars, picture, title="Seconds by executor", lines=lines, ylabel="seconds")
-    report = {"machine": machine(), "size": size, "spacing": options.spacing, "results": results}
+    report = {"size": size, "spacing": options.spacing, "results": results}
     save_report(options.output, report, tabulate(records, columns))
     if not all(one["same"] for one in results):
         raise SystemExit("some results differ")

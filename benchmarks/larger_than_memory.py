@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engines import PointGrid, machine, make_parser, run_volcorr, save_report, tabulate
+from benchmarks.engines import PointGrid, make_parser, run_volcorr, save_report, tabulate
 from benchmarks.fresh_process import Watched, watch
 from benchmarks.large_volume import SHIFT, inside_tiles, make_tiled_pair, write_pair
 from benchmarks.pictures import draw_curves
@@ -125,7 +125,7 @@ def main() -> None:
         "found where the truth is known": "{found:.3%}",
         "rms error": "{rms:.2e}",
     }
-    report = {"machine": machine(), "roi": roi, "memory": options.memory, "runs": records}
+    report = {"roi": roi, "memory": options.memory, "runs": records}
     save_report(options.output, report, tabulate(records, columns))
     draw(done, options)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from acquisition import BlobTexture, Cylinder, add_noise, compress
 from acquisition.motion import Homogeneous
-from benchmarks.engines import machine, markdown_table, save_report
+from benchmarks.engines import markdown_table, save_report
 from volcorr.averaging import choose_factor
 from volcorr.registration import FINE, _turn, register_rigid
 
@@ -117,7 +117,7 @@ def main() -> None:
         measure_one(options.size, case, seed, options.threads) for case in CASES for seed in range(options.count)
     ]
     factor = choose_factor((options.size,) * 3, FINE)[0]
-    report = {"machine": machine(), "size": options.size, "threads": options.threads, "results": results}
+    report = {"size": options.size, "threads": options.threads, "results": results}
     save_report(options.output, report, make_table(results, factor))
 
 

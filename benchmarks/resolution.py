@@ -15,7 +15,7 @@ import numpy as np
 
 import volcorr
 from acquisition import StarField
-from benchmarks.engines import machine, make_parser, save_report, tabulate
+from benchmarks.engines import make_parser, save_report, tabulate
 from benchmarks.pairs import make_pair
 from benchmarks.pictures import draw_curves
 
@@ -85,7 +85,7 @@ def main() -> None:
     options = parser.parse_args()
     size = options.size or (128 if options.quick else 256)
     results = measure_gain(size, tuple(options.subset_sizes), options.threads)
-    save_report(options.output, {"machine": machine(), "results": results}, make_table(results))
+    save_report(options.output, {"results": results}, make_table(results))
     draw(results, options.output.with_suffix(".png"))
 
 

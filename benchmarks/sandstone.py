@@ -21,10 +21,9 @@ import numpy as np
 
 from benchmarks.engines import (
     AXES,
+    STARTS,
     Outcome,
     PointGrid,
-    add_peers,
-    machine,
     make_parser,
     run_peer,
     run_volcorr,
@@ -92,8 +91,7 @@ def correlate_all(
         outcomes.append(run_peer("al-dvc", options.peers, *pair, grid, wanted=wanted, **common))
     if "spam" in packages:
         matched = [pair[0].astype(np.float32), match_grey(pair[1], pair[0], core)]
-        start = {"register": 4, "register_stop": 2, "search": 4}
-        outcomes.append(run_peer("spam", options.peers, *matched, grid, wanted=wanted, **common, **start))
+        outcomes.append(run_peer("spam", options.peers, *matched, grid, wanted=wanted, **common, **STARTS["spam"]))
     return outcomes
 
 
@@ -222,8 +220,7 @@ def main() -> None:
     """Run from the command line."""
     import tifffile
 
-    parser = make_parser(__doc__, "sandstone")
-    add_peers(parser, default=("al-dvc", "spam"))
+    parser = make_parser(__doc__, "sandstone", packages=("al-dvc", "spam"))
     parser.add_argument("--data", type=Path, required=True, help="folder of the two TIFF files")
     parser.add_argument("--slices", type=int, help="use only the first slices; 256 without it")
     parser.add_argument("--subset-size", type=int, default=33)
@@ -246,7 +243,7 @@ def main() -> None:
     ]
     repeated = repeat_moved(pair, core, grid, outcomes[:2], options)
     counts = {name: int(points.sum()) for name, points in chosen.items()}
-    report = {"machine": machine(), "spacing": spacing, "points": counts, "kept": kept, "pairs": pairs}
+    report = {"spacing": spacing, "points": counts, "kept": kept, "pairs": pairs}
     report |= {"repeatability": repeated, "shift": SHIFT}
     save_report(options.output, report, make_tables(kept, pairs, repeated))
     draw(outcomes, grid, pair[0], options.output.with_suffix(".png"))

@@ -29,17 +29,7 @@ import numpy as np
 
 from acquisition import compress, rotate, translate
 from acquisition.motion import Motion
-from benchmarks.engines import (
-    Outcome,
-    PointGrid,
-    add_peers,
-    machine,
-    make_parser,
-    run_peer,
-    run_volcorr,
-    save_report,
-    tabulate,
-)
+from benchmarks.engines import Outcome, PointGrid, make_parser, run_peer, run_volcorr, save_report, tabulate
 from benchmarks.fresh_process import run_fresh
 from benchmarks.pairs import Pair, make_pair, middle
 from benchmarks.pictures import draw_bars
@@ -207,7 +197,7 @@ def measure_memory(options: Any) -> list[dict[str, Any]]:
 
     results: list[dict[str, Any]] = []
     rng = np.random.default_rng(0)
-    for edge in (64, 128, 160) if options.quick else (64, 256, 320, 384):
+    for edge in (64, 128, 160) if options.quick else (64, 256, 384, 512):
         noise = ndimage.gaussian_filter(rng.standard_normal((edge,) * 3, dtype=np.float32), 1.5)
         reference = np.clip(128 + 20 * noise / noise.std(), 0, 255).astype(np.uint8)
         with tempfile.TemporaryDirectory() as folder:
@@ -272,8 +262,7 @@ def make_tables(report: dict[str, Any]) -> str:
 
 def main() -> None:
     """Run from the command line."""
-    parser = make_parser(__doc__, "speed")
-    add_peers(parser)
+    parser = make_parser(__doc__, "speed", packages=("al-dvc",))
     parser.add_argument("--size", type=int, help="edge of the volumes in voxels; 256 without it")
     parser.add_argument("--subsets", type=int, nargs="+", default=[33, 21, 41])
     parser.add_argument("--repeats", type=int, default=3, help="turns; the median counts")
@@ -294,7 +283,7 @@ def main() -> None:
         "memory": measure_memory,
     }
     settings = {key: str(value) for key, value in vars(options).items() if key not in ("peers", "output")}
-    report: dict[str, Any] = {"machine": machine(), "settings": settings}
+    report: dict[str, Any] = {"settings": settings}
     for part in options.parts:
         report[part] = measures[part](options)
     save_report(options.output, report, make_tables(report))

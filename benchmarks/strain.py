@@ -22,7 +22,7 @@ import numpy as np
 
 import volcorr
 from acquisition import BlobTexture, add_noise, compress
-from benchmarks.engines import machine, markdown_table, save_report
+from benchmarks.engines import markdown_table, save_report
 from volcorr.fields import DISPLACEMENT, SIGMA, STRAIN, build_fields
 from volcorr.smoothing import smooth_displacement
 
@@ -225,7 +225,7 @@ def main() -> None:
         draw_crack(options.pictures / "strain_crack.png")
         return
     exact, gain, honest = measure_exactness(), measure_gain(PERIODS), measure_honesty(options.repeats)
-    report = {"machine": machine(), "exactness": exact, "gain": gain, "honesty": honest}
+    report = {"exactness": exact, "gain": gain, "honesty": honest}
     save_report(options.output, report, make_tables(exact, gain, honest))
 
 

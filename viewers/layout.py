@@ -204,7 +204,11 @@ def _dress(axes: "Axes", section: Section, sections: Sections) -> None:
 def paint(
     axes: "Axes", section: Section, values: "NDArray[np.float64]", scale: "Scale", *, alpha: float = ALPHA
 ) -> None:
-    """Lay values of the points of a section over it as patches; NaN stays transparent."""
+    """Lay values of the points of a section over it as patches; NaN stays transparent, and if all are, words say so."""
+    shown = np.isfinite(values)
+    if not shown.any():
+        tell_no_valid_point(axes)
+        return
     axes.imshow(
         np.ma.masked_invalid(values * scale.factor),
         cmap=scale.cmap,
@@ -216,7 +220,7 @@ def paint(
         alpha=alpha,
         zorder=2,
     )
-    _outline(axes, np.isfinite(values), section.patches)
+    _outline(axes, shown, section.patches)
     axes.set_xlim(*section.window[:2])
     axes.set_ylim(*section.window[2:])
 

@@ -6,14 +6,15 @@ import numpy as np
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.patches import Patch
 
-from viewers.layout import lay_out_grid, lay_out_sections, paint, tell_no_valid_point
-from viewers.scales import Scale, sequential_scale, signed_scale, strain_scale
-from viewers.sections import Section, cut_sections
+from viewers.layout import lay_out_grid, lay_out_sections, paint
+from viewers.scales import Scale, displacement_scale, sequential_scale, strain_scale
+from viewers.sections import cut_sections
 from viewers.style import (
     ALPHA,
     STATUS_COLOURS,
     add_colour_bar,
     describe_fields,
+    group_digits,
     styled,
     symbol,
     unit_label,
@@ -104,7 +105,7 @@ def draw_strain_components(
     for row, bar, label in zip(rows, page.bars, ("normal strain", "shear strain"), strict=True):
         scale = strain_scale(*(values[name] for name in row))
         for name in row:
-            _fill(next(panels), section, section.cut(values[name]), scale)
+            paint(next(panels), section, section.cut(values[name]), scale)
         add_colour_bar(bar, scale, label, alpha=ALPHA)
     return page.figure
 
@@ -140,9 +141,7 @@ def draw_displacement(
     if component not in DISPLACEMENT:
         raise InputError(f"component must be one of {', '.join(DISPLACEMENT)}, got {component!r}")
     values = _valid(fields, component)
-    unit = unit_label(fields.attrs["unit"])
-    signed, narrow = signed_scale(values, unit=unit), sequential_scale(values, unit=unit)
-    scale = narrow if narrow.high - narrow.low < 0.6 * signed.high else signed
+    scale = displacement_scale(values, unit=unit_label(fields.attrs["unit"]))
     return _draw_map(
         fields, reference, values, scale, (title or f"Displacement {symbol(component)}", symbol(component))
     )
@@ -240,7 +239,7 @@ def draw_status(
 
 
 def _share(counts: "NDArray[Any]", status: Status) -> str:
-    return f"{counts[status]:,}".replace(",", " ") + f" points, {100 * counts[status] / counts.sum():.1f} %"
+    return f"{group_digits(counts[status])} points, {100 * counts[status] / counts.sum():.1f} %"
 
 
 def _valid(fields: "xr.Dataset", name: str) -> "xr.DataArray":
@@ -257,13 +256,6 @@ def _strain(fields: "xr.Dataset", component: str) -> "xr.DataArray":
     return _valid(fields, component)
 
 
-def _fill(axes: Any, section: Section, values: "NDArray[np.float64]", scale: Scale) -> None:
-    if np.isfinite(values).any():
-        paint(axes, section, values, scale)
-    else:
-        tell_no_valid_point(axes)
-
-
 def _draw_map(
     fields: "xr.Dataset",
     reference: "Volume | Sections | None",
@@ -277,6 +269,6 @@ def _draw_map(
     sections = cut_sections(fields, reference)
     page = lay_out_sections(sections, title=texts[0], notes=describe_fields(fields, strain=strain))
     for axes, section in zip(page.panels, sections.planes, strict=True):
-        _fill(axes, section, section.cut(values), scale)
+        paint(axes, section, section.cut(values), scale)
     add_colour_bar(page.bars[0], scale, texts[1], alpha=ALPHA)
     return page.figure

@@ -9,10 +9,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from viewers.layout import tell_no_valid_point
 from viewers.scales import strain_unit
 from viewers.style import (
+    AXIS_COLOURS,
+    AXIS_WIDTHS,
     INK,
     MUTED,
     STATUS_COLOURS,
     describe_fields,
+    group_digits,
     head_height,
     new_figure,
     styled,
@@ -21,7 +24,7 @@ from viewers.style import (
     wrap_phrases,
     write_head,
 )
-from volcorr.fields import Status, check_fields, valid_points
+from volcorr.fields import STRAIN, Status, check_fields, valid_points
 from volio.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_correlation_histogram", "draw_strain_profile"]
 
-#: Colour and width of the lines of the three normal strains (Okabe and Ito colours).
-_LINES: Final = {"e_zz": ("#0072b2", 2.2), "e_yy": ("#e69f00", 1.3), "e_xx": ("#009e73", 1.3)}
+#: Colour and width of the lines of the three normal strains.
+_LINES: Final = dict(zip(STRAIN[:3], zip(AXIS_COLOURS, AXIS_WIDTHS, strict=True), strict=True))
 _VALID: Final = STATUS_COLOURS[Status.VALID]
 _INVALID: Final = STATUS_COLOURS[Status.LOW_CORRELATION]
 
@@ -82,10 +85,10 @@ def draw_correlation_histogram(fields: "xr.Dataset", *, title: str = "Distributi
     zoom.margins(y=0.08)
     zoom.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     zoom.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    lines = [f"{_count(good.size)} of {_count(cc.size)} points", f"median {median:.4f}"]
-    lines += [f"{_count(never)} never correlated"] if never else []
+    lines = [f"{group_digits(good.size)} of {group_digits(cc.size)} points", f"median {median:.4f}"]
+    lines += [f"{group_digits(never)} never correlated"] if never else []
     below = int((good < low).sum())
-    lines += [f"{_count(below)} below this axis"] if below else []
+    lines += [f"{group_digits(below)} below this axis"] if below else []
     zoom.text(0.03, 0.96, "\n".join(lines), transform=zoom.transAxes, va="top", linespacing=1.5, fontsize=8.5)
     return figure
 
@@ -96,7 +99,7 @@ def _draw_whole(axes: "Axes", good: "NDArray[Any]", bad: "NDArray[Any]") -> None
     edges = list(np.linspace(low, 1.0, 41))
     for values, colour, name in ((good, _VALID, "valid"), (bad, _INVALID, "invalid")):
         if values.size:
-            label = f"{name} ({_count(values.size)})"
+            label = f"{name} ({group_digits(values.size)})"
             axes.hist(values, edges, color=colour, alpha=0.85, label=label, edgecolor="white", linewidth=0.4)
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.7)
@@ -179,7 +182,7 @@ def _draw_counts(beside: "Axes", z: "NDArray[Any]", counts: "NDArray[Any]", thic
     beside.set_xlabel("valid points")
     beside.set_xlim(0, max(1.0, 1.08 * counts.max()))
     beside.xaxis.set_major_locator(MaxNLocator(2, integer=True))
-    beside.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _count(round(value))))
+    beside.xaxis.set_major_formatter(FuncFormatter(lambda value, _: group_digits(round(value))))
 
 
 def _layers(values: "NDArray[Any]") -> "list[NDArray[Any]]":
@@ -189,10 +192,6 @@ def _layers(values: "NDArray[Any]") -> "list[NDArray[Any]]":
 
 def _each(layers: "list[NDArray[Any]]", statistic: Any) -> "NDArray[np.float64]":
     return np.array([statistic(layer) if layer.size else np.nan for layer in layers], np.float64)
-
-
-def _count(number: int) -> str:
-    return f"{number:,}".replace(",", " ")
 
 
 def _charts(

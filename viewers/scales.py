@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Scale",
     "arrow_scale",
+    "displacement_scale",
     "round_down",
     "sequential_scale",
     "signed_scale",
@@ -131,6 +132,12 @@ def sequential_scale(
     if top - bottom < least:
         bottom, top = (bottom, bottom + 2 * least) if low is not None else (bottom - least, top + least)
     return Scale(bottom, top, mpl.colormaps[cmap], unit, 1.0, _extend(shown, bottom, top), not shown.size)
+
+
+def displacement_scale(values: "ArrayLike", *, unit: str) -> Scale:
+    """Return a signed scale, or a sequential one where all displacements lie far to one side of zero."""
+    signed, narrow = signed_scale(values, unit=unit), sequential_scale(values, unit=unit)
+    return narrow if narrow.high - narrow.low < 0.6 * signed.high else signed
 
 
 def arrow_scale(lengths: "ArrayLike", *, unit: str) -> Scale:

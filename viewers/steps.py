@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from viewers.layout import Page, lay_out_grid, paint, tell_no_valid_point
-from viewers.scales import Scale, sequential_scale, signed_scale, strain_scale, strain_unit
+from viewers.layout import Page, lay_out_grid, paint
+from viewers.scales import Scale, displacement_scale, sequential_scale, strain_scale, strain_unit
 from viewers.sections import Section, cut_sections
 from viewers.style import (
     ALPHA,
+    AXIS_COLOURS,
+    AXIS_WIDTHS,
     INK,
     MUTED,
     add_colour_bar,
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_series_curves", "draw_series_maps"]
 
-#: Colours of z, y, x (Okabe and Ito).
-_COLOURS: Final = ("#0072b2", "#e69f00", "#009e73")
-_WIDTHS: Final = (2.2, 1.3, 1.3)
 _DASHES: Final = ("-", "-", "--")  # y and x often lie on each other
 _MOST: Final = 24  # panels of one figure
 _REFERENCES: Final = {
@@ -153,11 +152,7 @@ def draw_series_maps(
     _keep(page, len(fields), len(rows[0]), section, sections)
     scale = _scale(_values(series, component), component, unit_label(str(series.attrs["unit"])))
     for axes, field in zip(page.panels, fields, strict=False):
-        values = section.cut(field[component].where(valid_points(field)))
-        if np.isfinite(values).any():
-            paint(axes, section, values, scale)
-        else:
-            tell_no_valid_point(axes)
+        paint(axes, section, section.cut(field[component].where(valid_points(field))), scale)
     label = f"{symbol(component)}, negative: compression" if component in STRAIN[:3] else symbol(component)
     add_colour_bar(page.bars[0], scale, label, alpha=ALPHA)
     return page.figure
@@ -216,7 +211,7 @@ def _draw_medians(
     band: str | None = None,
 ) -> None:
     """Draw the median of each variable, and the spread of one."""
-    for name, colour, width, dash in zip(names, _COLOURS, _WIDTHS, _DASHES, strict=False):
+    for name, colour, width, dash in zip(names, AXIS_COLOURS, AXIS_WIDTHS, _DASHES, strict=False):
         steps = [factor * step[np.isfinite(step)] for step in _values(series, name)]
         low, middle, high = (
             np.array([np.percentile(step, q) if step.size else np.nan for step in steps]) for q in (10, 50, 90)
@@ -244,8 +239,7 @@ def _scale(values: "NDArray[np.float64]", component: str, unit: str) -> Scale:
         return strain_scale(values)
     if component == "cc":
         return sequential_scale(values)
-    signed, narrow = signed_scale(values, unit=unit), sequential_scale(values, unit=unit)
-    return narrow if narrow.high - narrow.low < 0.6 * signed.high else signed
+    return displacement_scale(values, unit=unit)
 
 
 def _captions(series: "xr.Dataset", fields: "list[xr.Dataset]", section: Section) -> list[list[str]]:

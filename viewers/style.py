@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALPHA",
+    "AXIS_COLOURS",
+    "AXIS_WIDTHS",
     "DPI",
     "INK",
     "MUTED",
@@ -30,6 +32,7 @@ __all__ = [
     "add_colour_bar",
     "add_scale_bar",
     "describe_fields",
+    "group_digits",
     "head_height",
     "new_figure",
     "save_figure",
@@ -46,6 +49,9 @@ ALPHA: Final = 0.72
 INK: Final = "#222222"
 MUTED: Final = "#6b6b6b"
 
+#: Colours (Okabe and Ito) and widths of lines for z, y, x.
+AXIS_COLOURS: Final = ("#0072b2", "#e69f00", "#009e73")
+AXIS_WIDTHS: Final = (2.2, 1.3, 1.3)
 #: Colours of the statuses that any colour vision tells apart (Okabe and Ito, Color Universal Design).
 STATUS_COLOURS: Final = {
     Status.VALID: "#56b4e9",
@@ -56,6 +62,7 @@ STATUS_COLOURS: Final = {
     Status.NOT_CONVERGED: "#cc79a7",
     Status.LOW_CORRELATION: "#d55e00",
     Status.OUTLIER: "#009e73",
+    Status.PARTLY_MATCHED: "#0072b2",
 }
 
 _RC: Final[dict[str, Any]] = {
@@ -133,6 +140,11 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
 def unit_label(unit: str) -> str:
     """Return how a length unit is printed: "um" as "µm"."""
     return {"um": "µm", "angstrom": "Å"}.get(unit, unit)
+
+
+def group_digits(number: int) -> str:
+    """Return a number with spaces between its thousands."""
+    return f"{number:,}".replace(",", " ")
 
 
 def symbol(name: str) -> str:

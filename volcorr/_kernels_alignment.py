@@ -1,9 +1,9 @@
 """Kernels of the Gauss-Newton alignment of two volumes (see `alignment`)."""
 
-from volio.jit import inner, jit
+from volio.jit import inlined, jit
 
 
-@inner
+@inlined
 def _look(values, weights, z, y, x):
     """Return grey value (trilinear) and weight at a real position; weight 0 beyond the volume or beside a bad voxel."""
     depth, height, width = values.shape
@@ -44,8 +44,8 @@ def sample_moved(values, weights, move, out_values, out_weights):
 
 
 @jit
-def add_up(values, slopes, weights, deformed, deformed_weights, move, row, sums, linear, square):
-    """Add up what a Gauss-Newton step needs, over the voxels that both volumes have.
+def add_up(values, slopes, weights, deformed, deformed_weights, move, first, last, row, sums, linear, square):
+    """Add up what a Gauss-Newton step needs, over the voxels that both volumes have, in the planes first to last - 1.
 
     values, weights: float32 (z, y, x) of the reference; slopes: float32 (3, z, y, x), its gradient; deformed,
     deformed_weights: float32 (z, y, x); move: as above; row: float64 (36,), scratch.
@@ -53,8 +53,8 @@ def add_up(values, slopes, weights, deformed, deformed_weights, move, row, sums,
     sums: float64 (9,), of 1, f, g, f f, g g, f g, z, y, x; linear: float64 (3, 12), of J, J f, J g;
     square: float64 (12, 12), of J J.
     """
-    depth, height, width = values.shape
-    for z in range(depth):
+    _, height, width = values.shape
+    for z in range(first, last):
         for y in range(height):
             row[:] = 0.0
             for x in range(width):
@@ -97,7 +97,7 @@ def add_up(values, slopes, weights, deformed, deformed_weights, move, row, sums,
             _expand(row, float(z), float(y), linear, square)
 
 
-@inner
+@inlined
 def _expand(row, z, y, linear, square):
     """Multiply the sums of a row, which hold powers of x, by its z and y."""
     for i in range(3):

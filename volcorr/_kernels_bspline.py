@@ -4,11 +4,11 @@ A finite filter gives a coefficient the same bits whatever else is filtered with
 needs about as little time because neighbouring coefficients are computed in one vector.
 """
 
-from volio.jit import inner, jit
+from volio.jit import inlined, jit
 from volio.simd import LANES, load, pointer, splat, store
 
 
-@inner
+@inlined
 def _filter(source, i, step, taps, k):
     """Sum a symmetric filter along one direction; taps (k + 1) from the centre outwards."""
     s = splat(taps[0]) * load(source, i)
@@ -17,7 +17,7 @@ def _filter(source, i, step, taps, k):
     return s
 
 
-@inner
+@inlined
 def _filter_row(source, i, step, taps, count, out, o):
     """Filter `count` values, at least LANES; the last vector overlaps the one before."""
     for block in range(0, count, LANES):
@@ -34,12 +34,13 @@ def filter_slab(slab, taps, rows, planes, out):
     k = taps.size - 1
     nz, ny, nx = out.shape
     tall, wide = slab.shape[1], slab.shape[2]
+    along = (1, nx, ny * nx)
     s, r, p, o = pointer(slab), pointer(rows), pointer(planes), pointer(out)
     for z in range(nz + 2 * k):
         for y in range(tall):
-            _filter_row(s, (z * tall + y) * wide + k, 1, taps, nx, r, y * nx)
+            _filter_row(s, (z * tall + y) * wide + k, along[0], taps, nx, r, y * nx)
         for y in range(ny):
-            _filter_row(r, (y + k) * nx, nx, taps, nx, p, (z * ny + y) * nx)
+            _filter_row(r, (y + k) * nx, along[1], taps, nx, p, (z * ny + y) * nx)
     for y in range(ny):
         for z in range(nz):
-            _filter_row(p, ((z + k) * ny + y) * nx, ny * nx, taps, nx, o, (z * ny + y) * nx)
+            _filter_row(p, ((z + k) * ny + y) * nx, along[2], taps, nx, o, (z * ny + y) * nx)

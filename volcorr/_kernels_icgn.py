@@ -1,252 +1,32 @@
 """Kernels of the inverse-compositional Gauss-Newton refinement (see `icgn`).
 
-A window is a float32 array (z, y, x) that holds every subset with a margin; its values are addressed by flat index.
-Sums over a row or a plane are float32, sums over planes float64. The monomials are 1, z, y, x and for second order also
-zz, zy, zx, yy, yx, xx, of the distance from the subset's centre. Parameters p (3, 10) float64 of a point: row a holds
-the factors of the monomials in the displacement along axis a.
+Windows, sums and monomials are those of `_kernels_subset`. Parameters p (3, 10) float64 of a point: row a holds the
+factors of the monomials in the displacement along axis a.
 """
 
 import math
 
 import numpy as np
 
-from volcorr._kernels_linear import cholesky, solve
-from volcorr._kernels_sampling import sample_row
+from volcorr._kernels_hessian import factorise_hessian
+from volcorr._kernels_linear import solve
+from volcorr._kernels_parts import add_parts
+from volcorr._kernels_subset import POWERS, gradient, grey_sums, sample_subset, usable
 from volcorr._kernels_warp import compose, travel
-from volio.jit import inner, jit
-from volio.simd import LANES, is_number, lane_numbers, load, pointer, select, splat, total
+from volio.jit import inlined, jit
+from volio.simd import LANES, clear, is_number, lane_numbers, load, pointer, select, splat, total
 
 # of `fields.Status`
 STATUS_VALID, STATUS_OUTSIDE, STATUS_NO_TEXTURE, STATUS_NOT_CONVERGED = 0, 2, 4, 5
 STATUS_OUTSIDE_MASK, STATUS_LOW_CORRELATION = 1, 6
 
-# powers of z, y, x in the ten monomials
-_POWERS = np.array(
-    [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [2, 0, 0], [1, 1, 0], [1, 0, 1], [0, 2, 0], [0, 1, 1], [0, 0, 2]]
-)
-_HALF = np.float32(0.5)
 _GRADIENT_NOISE = 2 / 3  # what noise of variance 1 adds to the product of the two differences (see `transfer`)
 _RATIO = 0.05  # of one step to that before, unless it is seen to be larger
 _REBUILD = 0.02  # share of the voxels of a subset that may go or come before its Hessian is made again
 _ACCELERATION = 3.0  # largest factor by which a step is lengthened or shortened
 
 
-@inner
-def clear(values):
-    """Fill an array with zeros."""
-    flat = values.ravel()
-    for i in range(flat.size):
-        flat[i] = 0.0
-
-
-@inner
-def _gradient(f, i, sz, sy):
-    """Grey gradient of one vector along z, y, x by central differences."""
-    half = splat(_HALF)
-    gz = half * (load(f, i + sz) - load(f, i - sz))
-    gy = half * (load(f, i + sy) - load(f, i - sy))
-    return gz, gy, half * (load(f, i + 1) - load(f, i - 1))
-
-
-@inner
-def _usable(absent, partial, i, block, count):
-    """Tell which lanes of a vector are voxels of the subset that can be used."""
-    inside = lane_numbers() < splat(count - block)
-    if partial:
-        inside = inside & is_number(load(absent, i))
-    return inside
-
-
-@inner
-def _grey_sums(f, absent, partial, corner, sz, sy, shape):
-    """Return the number of usable voxels of a subset, the sums of their grey and of its square."""
-    nz, ny, nx = shape
-    none, one = splat(np.float32(0)), splat(np.float32(1))
-    number, first, second = 0.0, 0.0, 0.0
-    for k in range(nz):
-        for j in range(ny):
-            i = corner + k * sz + j * sy
-            n, s, ss = none, none, none
-            for block in range(0, nx, LANES):
-                use = _usable(absent, partial, i + block, block, nx)
-                v = select(use, load(f, i + block), none)
-                n, s, ss = n + select(use, one, none), s + v, ss + v * v
-            number += total(n)
-            first += total(s)
-            second += total(ss)
-    return number, first, second
-
-
-@inner
-def _row_moments(f, absent, partial, i, sz, sy, g, at, found, first, count, second_order, sums):
-    """Fill sums (5, 6) with the sums over one row of g_a g_b x^k; k up to 2, or up to 4 for second order."""
-    none = splat(np.float32(0))
-    for high in range(1 + int(second_order)):
-        zz0, zy0, zx0, yy0, yx0, xx0 = none, none, none, none, none, none
-        zz1, zy1, zx1, yy1, yx1, xx1 = none, none, none, none, none, none
-        zz2, zy2, zx2, yy2, yx2, xx2 = none, none, none, none, none, none
-        for block in range(0, count, LANES):
-            use = _usable(absent, partial, i + block, block, count)
-            if found:
-                use = use & is_number(load(g, at + block))
-            gz, gy, gx = _gradient(f, i + block, sz, sy)
-            x = splat(first + block) + lane_numbers()
-            gz, gy, gx = select(use, gz, none), select(use, gy, none), select(use, gx, none)
-            if high:
-                square = x * x
-                hz, hy, hx = gz * square, gy * square, gx * square
-            else:
-                hz, hy, hx = gz, gy, gx
-            a = hz * gz
-            zz0, zz1, zz2 = zz0 + a, zz1 + a * x, zz2 + (a * x) * x
-            a = hz * gy
-            zy0, zy1, zy2 = zy0 + a, zy1 + a * x, zy2 + (a * x) * x
-            a = hz * gx
-            zx0, zx1, zx2 = zx0 + a, zx1 + a * x, zx2 + (a * x) * x
-            a = hy * gy
-            yy0, yy1, yy2 = yy0 + a, yy1 + a * x, yy2 + (a * x) * x
-            a = hy * gx
-            yx0, yx1, yx2 = yx0 + a, yx1 + a * x, yx2 + (a * x) * x
-            a = hx * gx
-            xx0, xx1, xx2 = xx0 + a, xx1 + a * x, xx2 + (a * x) * x
-        k = 2 * high
-        sums[k, 0], sums[k, 1], sums[k, 2] = total(zz0), total(zy0), total(zx0)
-        sums[k, 3], sums[k, 4], sums[k, 5] = total(yy0), total(yx0), total(xx0)
-        sums[k + 1, 0], sums[k + 1, 1], sums[k + 1, 2] = total(zz1), total(zy1), total(zx1)
-        sums[k + 1, 3], sums[k + 1, 4], sums[k + 1, 5] = total(yy1), total(yx1), total(xx1)
-        sums[k + 2, 0], sums[k + 2, 1], sums[k + 2, 2] = total(zz2), total(zy2), total(zx2)
-        sums[k + 2, 3], sums[k + 2, 4], sums[k + 2, 5] = total(yy2), total(yx2), total(xx2)
-
-
-@inner
-def transfer(f, absent, partial, corner, sz, sy, half, factors):
-    """Fill factors (3) with the sum of g_a e_a over that of g_a g_a, e being the fourth-order central difference.
-
-    The central difference g misses some of the slope of fine texture. A Hessian from g alone is too small by that, and
-    its steps are too long. Every third plane is enough to know by how much.
-    """
-    none, four_thirds, twelfth = splat(np.float32(0)), splat(np.float32(4 / 3)), splat(np.float32(1 / 12))
-    count = 2 * half[2] + 1
-    own, other = np.zeros(3), np.zeros(3)
-    for k in range(half[0] % 3, 2 * half[0] + 1, 3):
-        zz, yy, xx, ze, ye, xe = none, none, none, none, none, none
-        for j in range(2 * half[1] + 1):
-            first = corner + k * sz + j * sy
-            for block in range(0, count, LANES):
-                i = first + block
-                use = _usable(absent, partial, i, block, count)
-                gz, gy, gx = _gradient(f, i, sz, sy)
-                ez = four_thirds * gz - twelfth * (load(f, i + 2 * sz) - load(f, i - 2 * sz))
-                ey = four_thirds * gy - twelfth * (load(f, i + 2 * sy) - load(f, i - 2 * sy))
-                ex = four_thirds * gx - twelfth * (load(f, i + 2) - load(f, i - 2))
-                gz, gy, gx = select(use, gz, none), select(use, gy, none), select(use, gx, none)
-                zz, yy, xx = zz + gz * gz, yy + gy * gy, xx + gx * gx
-                ze, ye, xe = ze + gz * ez, ye + gy * ey, xe + gx * ex
-        own[0] += total(zz)
-        own[1] += total(yy)
-        own[2] += total(xx)
-        other[0] += total(ze)
-        other[1] += total(ye)
-        other[2] += total(xe)
-    for a in range(3):
-        factors[a] = other[a] / own[a] if own[a] > 0.0 else 1.0
-
-
-@inner
-def hessian(f, absent, partial, corner, sz, sy, g, lanes, found, half, terms, row, plane, moments, h):
-    """Fill h (3 terms, 3 terms) with sum_voxels g_a g_b m_u m_v; parameters are ordered (a, u).
-
-    Where found is True, over the voxels of which g (rows of `lanes` values) is a number.
-
-    All entries come from six products of gradients times 10 (35 for second order) products of coordinates.
-    row (5, 6), plane (5, 5, 6) and moments (5, 5, 5, 6) are work space.
-    """
-    second_order = terms == 10
-    degree = 4 if second_order else 2
-    clear(moments)
-    for k in range(2 * half[0] + 1):
-        z = float(k - half[0])
-        clear(plane)
-        for j in range(2 * half[1] + 1):
-            y = float(j - half[1])
-            i = corner + k * sz + j * sy
-            at = (k * (2 * half[1] + 1) + j) * lanes
-            _row_moments(f, absent, partial, i, sz, sy, g, at, found, -half[2], 2 * half[2] + 1, second_order, row)
-            power = 1.0
-            for b in range(degree + 1):
-                for c in range(degree + 1 - b):
-                    for pair in range(6):
-                        plane[b, c, pair] += power * row[c, pair]
-                power *= y
-        power = 1.0
-        for a in range(degree + 1):
-            for b in range(degree + 1 - a):
-                for c in range(degree + 1 - a - b):
-                    for pair in range(6):
-                        moments[a, b, c, pair] += power * plane[b, c, pair]
-            power *= z
-    for a in range(3):
-        for b in range(a, 3):
-            pair = a + b if a == 0 else a + b + 1
-            for u in range(terms):
-                for v in range(terms):
-                    p, q, r = (
-                        _POWERS[u, 0] + _POWERS[v, 0],
-                        _POWERS[u, 1] + _POWERS[v, 1],
-                        _POWERS[u, 2] + _POWERS[v, 2],
-                    )
-                    value = moments[p, q, r, pair]
-                    h[a * terms + u, b * terms + v] = value
-                    h[b * terms + v, a * terms + u] = value
-
-
-@inner
-def sample_subset(c, f, absent, partial, corner, sz, sy, target, tz, ty, quintic, weights, p, half, out, lanes):
-    """Interpolate the deformed subset into out (rows of `lanes` values, NaN where a coefficient is missing).
-
-    corner is the flat index of the subset's first voxel in the reference window, target that of its centre in the
-    deformed window; sz, sy and tz, ty are the strides of the two. Returns over the voxels used: their number, the sums
-    of f, f f, g and g g.
-    """
-    none, one = splat(np.float32(0)), splat(np.float32(1))
-    o = pointer(out)
-    n0, f1, f2, g1, g2 = 0.0, 0.0, 0.0, 0.0, 0.0
-    nx, at = 2 * half[2] + 1, 0
-    curvature = (p[0, 9], p[1, 9], p[2, 9])
-    for k in range(2 * half[0] + 1):
-        z = float(k - half[0])
-        a0, a1, a2, b1, b2 = none, none, none, none, none
-        for j in range(2 * half[1] + 1):
-            y = float(j - half[1])
-            constant = (
-                p[0, 0] + z * (p[0, 1] + z * p[0, 4] + y * p[0, 5]) + y * (p[0, 2] + y * p[0, 7]),
-                p[1, 0] + z * (p[1, 1] + z * p[1, 4] + y * p[1, 5]) + y * (p[1, 2] + y * p[1, 7]),
-                p[2, 0] + z * (p[2, 1] + z * p[2, 4] + y * p[2, 5]) + y * (p[2, 2] + y * p[2, 7]),
-            )
-            slope = (
-                p[0, 3] + z * p[0, 6] + y * p[0, 8],
-                p[1, 3] + z * p[1, 6] + y * p[1, 8],
-                p[2, 3] + z * p[2, 6] + y * p[2, 8],
-            )
-            centre = target + (k - half[0]) * tz + (j - half[1]) * ty
-            sample_row(c, centre, tz, ty, quintic, weights, constant, slope, curvature, -half[2], nx, o, at)
-            i = corner + k * sz + j * sy
-            for block in range(0, nx, LANES):
-                g, v = load(o, at + block), load(f, i + block)
-                use = _usable(absent, partial, i + block, block, nx) & is_number(g)
-                g, v = select(use, g, none), select(use, v, none)
-                a0, a1, a2 = a0 + select(use, one, none), a1 + v, a2 + v * v
-                b1, b2 = b1 + g, b2 + g * g
-            at += lanes
-        n0 += total(a0)
-        f1 += total(a1)
-        f2 += total(a2)
-        g1 += total(b1)
-        g2 += total(b2)
-    return n0, f1, f2, g1, g2
-
-
-@inner
+@inlined
 def _row_projection(f, absent, partial, i, sz, sy, g, at, first, count, f_mean, g_mean, scale, second_order, sums):
     """Fill sums (3, 3) with the sums over one row of r g_a x^k, r = scale (g - g_mean) - (f - f_mean).
 
@@ -258,9 +38,9 @@ def _row_projection(f, absent, partial, i, sz, sy, g, at, first, count, f_mean, 
     shift, factor = splat(f_mean - scale * g_mean), splat(scale)
     for block in range(0, count, LANES):
         v, j = load(g, at + block), i + block
-        use = _usable(absent, partial, j, block, count) & is_number(v)
+        use = usable(absent, partial, j, block, count) & is_number(v)
         r = select(use, factor * v - load(f, j) + shift, none)
-        gz, gy, gx = _gradient(f, j, sz, sy)
+        gz, gy, gx = gradient(f, j, sz, sy)
         gz, gy, gx = select(use, r * gz, none), select(use, r * gy, none), select(use, r * gx, none)
         x = splat(first + block) + lane_numbers()
         z0, y0, x0, rr = z0 + gz, y0 + gy, x0 + gx, rr + r * r
@@ -275,7 +55,7 @@ def _row_projection(f, absent, partial, i, sz, sy, g, at, first, count, f_mean, 
     return total(rr)
 
 
-@inner
+@inlined
 def project(f, absent, partial, corner, sz, sy, g, lanes, half, terms, f_mean, g_mean, scale, row, plane, b):
     """Fill b (3 terms) with the sums of r g_a m_u over the subset; return that of r r (see `_row_projection`).
 
@@ -283,18 +63,18 @@ def project(f, absent, partial, corner, sz, sy, g, lanes, half, terms, f_mean, g
     """
     second_order = terms == 10
     clear(b)
-    squares, at = 0.0, 0
-    nx = 2 * half[2] + 1
+    squares = 0.0
+    ny, nx = 2 * half[1] + 1, 2 * half[2] + 1
     for k in range(2 * half[0] + 1):
         z = float(k - half[0])
         clear(plane)
-        for j in range(2 * half[1] + 1):
+        for j in range(ny):
             y = float(j - half[1])
+            at = (k * ny + j) * lanes
             i = corner + k * sz + j * sy
             squares += _row_projection(
                 f, absent, partial, i, sz, sy, g, at, -half[2], nx, f_mean, g_mean, scale, second_order, row
             )
-            at += lanes
             for a in range(3):
                 plane[a, 0, 0] += row[a, 0]
                 plane[a, 0, 1] += row[a, 1]
@@ -305,34 +85,9 @@ def project(f, absent, partial, corner, sz, sy, g, lanes, half, terms, f_mean, g
                     plane[a, 2, 0] += y * y * row[a, 0]
         for a in range(3):
             for u in range(terms):
-                power = 1.0 if _POWERS[u, 0] == 0 else (z if _POWERS[u, 0] == 1 else z * z)
-                b[a * terms + u] += power * plane[a, _POWERS[u, 1], _POWERS[u, 2]]
+                power = 1.0 if POWERS[u, 0] == 0 else (z if POWERS[u, 0] == 1 else z * z)
+                b[a * terms + u] += power * plane[a, POWERS[u, 1], POWERS[u, 2]]
     return squares
-
-
-@inner
-def scale_hessian(h, factors, edges, terms, power):
-    """Turn h in place to parameters that are motions of the faces in voxels; fill power (3) from its diagonal."""
-    for a in range(3):
-        power[a] = h[a * terms, a * terms] * factors[a]
-    for a in range(3 * terms):
-        for b in range(3 * terms):
-            scale = math.sqrt(factors[a // terms] * factors[b // terms])
-            h[a, b] *= scale / (edges[a % terms] * edges[b % terms])
-
-
-@inner
-def reduce_hessian(h, basis, out):
-    """Fill out (n, n) with basis h basis^T; basis (n, 3 terms) are the motions that the subset may make."""
-    for m in range(basis.shape[0]):
-        for n in range(m + 1):
-            value = 0.0
-            for a in range(basis.shape[1]):
-                if basis[m, a] != 0.0:
-                    for b in range(basis.shape[1]):
-                        value += basis[m, a] * h[a, b] * basis[n, b]
-            out[m, n] = value
-            out[n, m] = value
 
 
 @jit
@@ -355,6 +110,7 @@ def refine_points(
     iterations,
     share,
     status,
+    parts,
 ):
     """Refine the parameters of each point by IC-GN on the zero-normalised sum of squared differences.
 
@@ -367,7 +123,8 @@ def refine_points(
     corners may go from where they start.
     settings: largest number of iterations, tolerance, smallest share of voxels, smallest grey deviation, variance of
     the noise (0: from the residual), largest sigma.
-    In and out: p (n, 3, 10). Out: cc (n), sigma (n, 3), iterations (n), share of the voxels used (n), status (n).
+    In and out: p (n, 3, 10). Out: cc (n), sigma (n, 3), iterations (n), share of the voxels used (n), status (n),
+    parts (n, 3, 3, 2, 2): of a point that matched, see `add_parts`.
     """
     limit, tolerance, least, min_std, noise, max_sigma = settings
     count, size = basis.shape
@@ -385,7 +142,8 @@ def refine_points(
     for u in range(terms):
         edges[u] = 1.0
         for a in range(3):
-            edges[u] *= float(max(half[a], 1)) ** _POWERS[u, a]
+            for _ in range(POWERS[u, a]):
+                edges[u] *= float(max(half[a], 1))
     f, keep, c, g, w = pointer(reference), pointer(absent), pointer(coefficients), pointer(out), pointer(weights)
     sy, ty = reference.shape[2], coefficients.shape[2]
     sz, tz = sy * reference.shape[1], ty * coefficients.shape[1]
@@ -395,7 +153,7 @@ def refine_points(
         iterations[q] = 0
         corner = (points[q, 0] - half[0]) * sz + (points[q, 1] - half[1]) * sy + points[q, 2] - half[2]
         target = (points[q, 0] + offset[0]) * tz + (points[q, 1] + offset[1]) * ty + points[q, 2] + offset[2]
-        number, first, second = _grey_sums(f, keep, partial, corner, sz, sy, (nz, ny, nx))
+        number, first, second = grey_sums(f, keep, partial, corner, sz, sy, (nz, ny, nx))
         share[q] = number / voxels
         if number < least * voxels:
             status[q] = STATUS_OUTSIDE_MASK
@@ -403,14 +161,14 @@ def refine_points(
         if second - first * first / number <= min_std * min_std * number:
             status[q] = STATUS_NO_TEXTURE
             continue
-        hessian(f, keep, partial, corner, sz, sy, g, lanes, False, half, terms, row, plane, moments, full)
-        transfer(f, keep, partial, corner, sz, sy, half, factors)
-        scale_hessian(full, factors, edges, terms, power)
-        reduce_hessian(full, basis, h)
-        built = number  # voxels that the Hessian is made of
-        if not cholesky(h):
+        built = 0.0  # voxels that the Hessian is made of
+        if not factorise_hessian(
+            f, keep, partial, corner, sz, sy, g, lanes, built > 0.0, half, basis, edges,
+            row, plane, moments, full, factors, power, h,
+        ):  # fmt: skip
             status[q] = STATUS_NO_TEXTURE
             continue
+        built = number
         if noise > 0.0:
             expected = 0.0
             for a in range(3):
@@ -438,11 +196,11 @@ def refine_points(
             share[q] = n / voxels
             if abs(n - built) > _REBUILD * number:
                 # with voxels that are not there, the Hessian leads astray and the steps say little of what is left
-                hessian(f, keep, partial, corner, sz, sy, g, lanes, True, half, terms, row, plane, moments, full)
-                scale_hessian(full, factors, edges, terms, power)
-                reduce_hessian(full, basis, h)
                 built, before, lengthen = n, 0.0, 1.0
-                if not cholesky(h):
+                if not factorise_hessian(
+                    f, keep, partial, corner, sz, sy, g, lanes, built > 0.0, half, basis, edges,
+                    row, plane, moments, full, factors, power, h,
+                ):  # fmt: skip
                     break
             f_spread, g_spread = f2 - f1 * f1 / n, g2 - g1 * g1 / n
             if f_spread <= min_std * min_std * n or g_spread <= min_std * min_std * n:
@@ -499,9 +257,10 @@ def refine_points(
                 # a match by chance leaves so much over that it does not hold the subset
                 if _sigma(h, basis, terms, a, residual, power[a], built, 0.5 * residual, unit) > max_sigma:
                     status[q] = STATUS_LOW_CORRELATION
+            add_parts(f, keep, partial, corner, sz, sy, g, lanes, half, f1 / n, g1 / n, scale, parts[q])
 
 
-@inner
+@inlined
 def _sigma(h, basis, terms, axis, variance, power, voxels, noise, unit):
     """Return the standard uncertainty of the displacement along an axis from the variance of the residual.
 

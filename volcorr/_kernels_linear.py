@@ -2,19 +2,22 @@
 
 import math
 
-from volio.jit import inner
+from volio.jit import inlined
 
 
-@inner
-def cholesky(h):
-    """Factorise the symmetric h in place into its lower triangle; return False if it is not positive definite."""
+@inlined
+def cholesky(h, smallest):
+    """Factorise the symmetric h in place into its lower triangle; return False if it is not positive definite.
+
+    Reads the lower triangle. It is not where a pivot is not above `smallest` times the diagonal.
+    """
     n = h.shape[0]
     for j in range(n):
         diagonal = h[j, j]
         pivot = diagonal
         for k in range(j):
             pivot -= h[j, k] * h[j, k]
-        if not pivot > 1e-7 * diagonal:
+        if not pivot > smallest * diagonal:
             return False
         root = math.sqrt(pivot)
         h[j, j] = root
@@ -26,7 +29,7 @@ def cholesky(h):
     return True
 
 
-@inner
+@inlined
 def solve(factor, b):
     """Solve L L^T x = b in place."""
     n = factor.shape[0]

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from volio.jit import jit
+from volio.jit import inlined, jit
 
 
-@jit
-def _median(sample, n):
-    """Sort the first n values in place and return their median."""
+@inlined
+def _median(sample):
+    """Sort values in place and return their median."""
+    n = sample.size
     for i in range(1, n):
         value = sample[i]
         j = i
@@ -16,6 +17,33 @@ def _median(sample, n):
             j -= 1
         sample[j] = value
     return 0.5 * (sample[(n - 1) // 2] + sample[n // 2])
+
+
+@inlined
+def _median_and_spread(sample, distance):
+    """Sort values in place; return their median, and the median of their distances (work space) from it."""
+    middle = _median(sample)
+    for k in range(sample.size):
+        distance[k] = abs(sample[k] - middle)
+    return middle, _median(distance)
+
+
+@jit
+def median_rows(values, there, median, spread):
+    """Median of the values (n, m, k) of each row and column that are there (n, m), and of their distances from it.
+
+    median, spread (n, k) float64 are left as they are where no value is there.
+    """
+    sample, distance = np.empty(values.shape[1]), np.empty(values.shape[1])
+    for i in range(values.shape[0]):
+        for a in range(values.shape[2]):
+            n = 0
+            for j in range(values.shape[1]):
+                if there[i, j]:
+                    sample[n] = values[i, j, a]
+                    n += 1
+            if n:
+                median[i, a], spread[i, a] = _median_and_spread(sample[:n], distance[:n])
 
 
 @jit
@@ -43,8 +71,4 @@ def median_planes(values, there, begin, least, median, deviation, judged):
                     continue
                 judged[z, y, x] = 1
                 for a in range(3):
-                    middle = _median(around[a], n)
-                    for k in range(n):
-                        distance[k] = abs(around[a, k] - middle)
-                    median[a, z, y, x] = middle
-                    deviation[a, z, y, x] = _median(distance, n)
+                    median[a, z, y, x], deviation[a, z, y, x] = _median_and_spread(around[a, :n], distance[:n])

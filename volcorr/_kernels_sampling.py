@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from volio.jit import inner
+from volio.jit import inlined
 from volio.simd import LANES, floor, lane, lane_numbers, load, select, splat, store
 
 CUBIC, QUINTIC = 3, 5
@@ -24,7 +24,7 @@ _SIXTH, _TWO_THIRDS = np.float32(1 / 6), np.float32(2 / 3)
 _1, _5, _10, _30, _60, _66 = (np.float32(n / 120) for n in (1, 5, 10, 30, 60, 66))
 
 
-@inner
+@inlined
 def _cubic_weights(t):
     """Weigh the coefficients at -1, 0, 1, 2 from the integer position, t behind it."""
     u = splat(_ONE) - t
@@ -37,25 +37,25 @@ def _cubic_weights(t):
     )
 
 
-@inner
+@inlined
 def _dot4(c, i, w):
     return w[0] * load(c, i) + w[1] * load(c, i + 1) + w[2] * load(c, i + 2) + w[3] * load(c, i + 3)
 
 
-@inner
+@inlined
 def _plane(c, i, sy, y, x):
     r0, r1 = y[0] * _dot4(c, i, x), y[1] * _dot4(c, i + sy, x)
     return r0 + r1 + y[2] * _dot4(c, i + 2 * sy, x) + y[3] * _dot4(c, i + 3 * sy, x)
 
 
-@inner
+@inlined
 def _cubic(c, i, sz, sy, z, y, x):
     """Sum the 64 weighted coefficients of each lane; i is the first coefficient of lane 0."""
     p0, p1 = z[0] * _plane(c, i, sy, y, x), z[1] * _plane(c, i + sz, sy, y, x)
     return p0 + p1 + z[2] * _plane(c, i + 2 * sz, sy, y, x) + z[3] * _plane(c, i + 3 * sz, sy, y, x)
 
 
-@inner
+@inlined
 def _put_late4(weights, at, w, late):
     """Store four weights as five vectors, one coefficient later in the lanes that are late."""
     store(weights, at, select(late, splat(_ZERO), w[0]))
@@ -65,7 +65,7 @@ def _put_late4(weights, at, w, late):
     store(weights, at + 4 * LANES, select(late, w[3], splat(_ZERO)))
 
 
-@inner
+@inlined
 def _wide_cubic(c, i, sz, sy, weights, nz, ny, nx):
     """Sum nz * ny * nx weighted coefficients of each lane, four or five an axis; the weights are five vectors each."""
     x0, x1, x2 = load(weights, 14 * LANES), load(weights, 15 * LANES), load(weights, 16 * LANES)
@@ -83,7 +83,7 @@ def _wide_cubic(c, i, sz, sy, weights, nz, ny, nx):
     return s
 
 
-@inner
+@inlined
 def _quintic_weights(t):
     """Weigh the coefficients at -2 ... 3 from the integer position, t behind it."""
     u = splat(_ONE) - t
@@ -102,7 +102,7 @@ def _quintic_weights(t):
     )
 
 
-@inner
+@inlined
 def _put_late6(weights, at, w, late):
     """Store six weights as seven vectors, one coefficient later in the lanes that are late."""
     store(weights, at, select(late, splat(_ZERO), w[0]))
@@ -114,7 +114,7 @@ def _put_late6(weights, at, w, late):
     store(weights, at + 6 * LANES, select(late, w[5], splat(_ZERO)))
 
 
-@inner
+@inlined
 def _quintic(c, i, sz, sy, weights, nz, ny, nx):
     """Sum nz * ny * nx weighted coefficients of each lane; the weights are seven vectors an axis."""
     x0, x1, x2 = load(weights, 14 * LANES), load(weights, 15 * LANES), load(weights, 16 * LANES)
@@ -133,7 +133,7 @@ def _quintic(c, i, sz, sy, weights, nz, ny, nx):
     return s
 
 
-@inner
+@inlined
 def _range(value, curved):
     """Return the smallest and the largest lane; where the lanes are not curved these are at the ends."""
     low, high = lane(value, 0), lane(value, LANES - 1)
@@ -146,7 +146,7 @@ def _range(value, curved):
     return int(low), int(high)
 
 
-@inner
+@inlined
 def _sample(c, i, sz, sy, quintic, weights, pz, py, px, wz, wy, wx, lows, highs):
     """Interpolate one vector; p are positions, w their integer parts, whose ranges are from lows to highs.
 
@@ -178,7 +178,7 @@ def _sample(c, i, sz, sy, quintic, weights, pz, py, px, wz, wy, wx, lows, highs)
     return out
 
 
-@inner
+@inlined
 def sample_row(c, at, sz, sy, quintic, weights, constant, slope, curvature, first, count, out, to):
     """Interpolate out[to + i] at x = first + i, displaced by constant + slope * x + curvature * x * x along z, y, x.
 

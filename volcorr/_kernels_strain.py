@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from volio.jit import jit
+from volcorr._kernels_linear import cholesky, solve
+from volio.jit import inlined, jit
 
 # how missing points are treated; of `local_fit`
 BRIDGE, STOP, ELEMENTS = 0, 1, 2
@@ -17,7 +18,7 @@ BRIDGE, STOP, ELEMENTS = 0, 1, 2
 _SMALLEST_PIVOT = 1e-9  # of a Cholesky factor, relative to its diagonal: below it the points do not span the window
 
 
-@jit
+@inlined
 def neighbour_table(window, table):
     """Fill table (m, 6) int64 with the window points across the faces of each, -1 where there is none."""
     wz, wy, wx = window[0], window[1], window[2]
@@ -33,7 +34,7 @@ def neighbour_table(window, table):
                 table[k, 5] = k + 1 if x < wx - 1 else -1
 
 
-@jit
+@inlined
 def keep_connected(present, table, stack):
     """Clear what is not connected to the centre through faces of present points; return how many stay.
 
@@ -58,28 +59,7 @@ def keep_connected(present, table, stack):
     return kept
 
 
-@jit
-def _factorise(matrix):
-    """Replace a symmetric matrix by its lower Cholesky factor; return whether it is positive definite."""
-    n = matrix.shape[0]
-    for j in range(n):
-        diagonal = matrix[j, j]
-        pivot = diagonal
-        for k in range(j):
-            pivot -= matrix[j, k] * matrix[j, k]
-        if pivot <= _SMALLEST_PIVOT * diagonal:
-            return False
-        root = math.sqrt(pivot)
-        matrix[j, j] = root
-        for i in range(j + 1, n):
-            value = matrix[i, j]
-            for k in range(j):
-                value -= matrix[i, k] * matrix[j, k]
-            matrix[i, j] = value / root
-    return True
-
-
-@jit
+@inlined
 def add_normal(present, wanted, sign, basis, weights, normal):
     """Add sign times the normal matrix of the points for which present is `wanted` to the lower triangle of normal."""
     m, p = basis.shape
@@ -104,20 +84,12 @@ def polynomial_coefficients(present, n, basis, weights, rows, whole, normal, sol
         for j in range(i + 1):
             normal[i, j] = whole[i, j] if most else 0.0
     add_normal(present, 0 if most else 1, -1.0 if most else 1.0, basis, weights, normal)
-    if not _factorise(normal):
+    if not cholesky(normal, _SMALLEST_PIVOT):
         return False
     for b in range(rows.size):
         for i in range(p):
-            value = 1.0 if i == rows[b] else 0.0
-            for k in range(i):
-                value -= normal[i, k] * solution[k]
-            solution[i] = value / normal[i, i]
-        for back in range(p):
-            i = p - 1 - back
-            value = solution[i]
-            for k in range(i + 1, p):
-                value -= normal[k, i] * solution[k]
-            solution[i] = value / normal[i, i]
+            solution[i] = 1.0 if i == rows[b] else 0.0
+        solve(normal, solution)
         for k in range(m):
             value = 0.0
             if present[k]:
@@ -224,7 +196,7 @@ def coefficient_covariance(c, window, lags, scratch, k_matrix):
             k_matrix[b, other] = k_matrix[other, b]
 
 
-@jit
+@inlined
 def _add_row(data, z, y, window, c, sums):
     """Sum the products of coefficients with the windows of all points of a row.
 
@@ -246,7 +218,7 @@ def _add_row(data, z, y, window, c, sums):
                                 sums[b, a, x] += factor * line[dx + x]
 
 
-@jit
+@inlined
 def _add_window(data, z, y, x, window, c, sums):
     """Sum the products of coefficients with the window of one point; see `_add_row`."""
     wz, wy, wx = window[0], window[1], window[2]
@@ -261,7 +233,7 @@ def _add_window(data, z, y, x, window, c, sums):
             sums[b, a, x] = total
 
 
-@jit
+@inlined
 def _count_row(there, z, y, window, number):
     """Count the points that are there in the windows of all points of a row; return the largest number.
 
@@ -281,7 +253,7 @@ def _count_row(there, z, y, window, number):
     return largest
 
 
-@jit
+@inlined
 def _copy_window(there, z, y, x, window, present):
     """Copy the window of a point to present (m,)."""
     k = 0
@@ -292,7 +264,7 @@ def _copy_window(there, z, y, x, window, present):
                 k += 1
 
 
-@jit
+@inlined
 def _find_coefficients(present, n, min_points, mode, window, table, stack, basis, weights, rows, whole, work, own):
     """Fill the coefficients of a window with missing points; return how many points count and whether that suffices.
 
@@ -312,7 +284,7 @@ def _find_coefficients(present, n, min_points, mode, window, table, stack, basis
     return n, polynomial_coefficients(present, n, basis, weights, rows, whole, work[:p], work[p], own)
 
 
-@jit
+@inlined
 def _put_covariance(sums, x, c_square, k_matrix, share, covariance, z, y):
     """Write the covariance of the estimates at one point.
 

@@ -7,14 +7,14 @@ import math
 
 import numpy as np
 
-from volio.jit import inner
+from volio.jit import inlined
 
 # the monomial that the product of two of the first four is, and the two that make each of the last six
 _PRODUCT = np.array([[0, 1, 2, 3], [1, 4, 5, 6], [2, 5, 7, 8], [3, 6, 8, 9]])
 _FACTORS = np.array([[0, 0], [0, 0], [0, 0], [0, 0], [1, 1], [1, 2], [1, 3], [2, 2], [2, 3], [3, 3]])
 
 
-@inner
+@inlined
 def fill_matrix(p, m):
     """Fill m (4, 4), or (10, 10) for second order, with the warp as a matrix.
 
@@ -38,9 +38,12 @@ def fill_matrix(p, m):
             m[u, v] += m[i, 0] * m[j, v] + m[i, v] * m[j, 0]
 
 
-@inner
-def rotate(dp):
-    """Replace the slope of a small rigid motion, an antisymmetric matrix, by that of the exact rotation."""
+@inlined
+def rotate(dp, k):
+    """Replace the slope of a small rigid motion, an antisymmetric matrix, by that of the exact rotation.
+
+    k, at least (3, 3), is work space.
+    """
     z, y, x = dp[2, 2], dp[0, 3], dp[1, 1]  # the rotation vector: a positive turn about z takes y to x
     angle = math.sqrt(z * z + y * y + x * x)
     if angle == 0.0:
@@ -48,7 +51,6 @@ def rotate(dp):
     first = math.sin(angle) / angle
     second = (1.0 - math.cos(angle)) / (angle * angle)
     n = dp.shape[0]
-    k = np.zeros((3, 3))
     for a in range(n):
         for b in range(n):
             k[a, b] = dp[a, 1 + b]
@@ -58,14 +60,14 @@ def rotate(dp):
             dp[a, 1 + b] = first * k[a, b] + second * square
 
 
-@inner
+@inlined
 def compose(p, dp, rigid, left, right):
     """Update the warp in place, W(p) <- W(p) o W(dp)^-1, up to second degree; return False if W(dp) is singular.
 
     left, right are work space, (4, 4) for warps of first degree and else (10, 10).
     """
     if rigid:
-        rotate(dp)
+        rotate(dp, left)
     fill_matrix(p, left)
     fill_matrix(dp, right)
     terms = left.shape[0]
@@ -87,7 +89,7 @@ def compose(p, dp, rigid, left, right):
     return True
 
 
-@inner
+@inlined
 def travel(p, start, half, reach):
     """Whether no corner of the subset is further than `reach` (3) from where it started, along any axis."""
     z, y, x = float(half[0]), float(half[1]), float(half[2])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from volcorr.masked_correlation import MaskedVolume
+from volio.blocks import run_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +24,8 @@ DAMPING = 1e-3
 LONGEST = 2.0
 #: Fewest voxels in common from which anything is determined.
 FEWEST = 100
+#: Parts of a volume that are added up side by side.
+SLABS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +97,14 @@ def move_back(volume: MaskedVolume, motion: Motion, frame: Frame, shape: tuple[i
 
 
 def align(
-    reference: MaskedVolume, deformed: MaskedVolume, start: Motion, frame: Frame, *, steps: int, tolerance: float
+    reference: MaskedVolume,
+    deformed: MaskedVolume,
+    start: Motion,
+    frame: Frame,
+    *,
+    steps: int,
+    tolerance: float,
+    threads: int | None = None,
 ) -> Aligned:
     """Refine a motion until the volumes agree best, in the sense of zero-normalised cross-correlation.
 
@@ -110,6 +120,8 @@ def align(
         Largest number of steps.
     tolerance : float
         The last step moves the faces of the volume by less, in averaged voxels.
+    threads : int, optional
+        Number of threads; the result does not depend on it.
 
     Returns
     -------
@@ -120,7 +132,7 @@ def align(
     known = _patterns(frame)
     motion, here, last = start, Aligned(start, 0.0, 0, np.zeros(3)), False
     for step in range(steps + 1):
-        sums, linear, square = _add_up(reference, slopes, deformed, frame.places(motion))
+        sums, linear, square = _add_up(reference, slopes, deformed, frame.places(motion), threads)
         overlap = int(sums[0])
         mean = sums / max(overlap, 1)
         f_f, g_g, f_g = mean[3] - mean[1] ** 2, mean[4] - mean[2] ** 2, mean[5] - mean[1] * mean[2]
@@ -144,14 +156,24 @@ def align(
 
 
 def _add_up(
-    reference: MaskedVolume, slopes: "NDArray[np.float32]", deformed: MaskedVolume, places: "NDArray[np.float64]"
+    reference: MaskedVolume,
+    slopes: "NDArray[np.float32]",
+    deformed: MaskedVolume,
+    places: "NDArray[np.float64]",
+    threads: int | None,
 ) -> "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]":
     from volcorr._kernels_alignment import add_up
 
-    sums, linear, square = np.zeros(9), np.zeros((3, 12)), np.zeros((12, 12))
     one, two = (reference.values, slopes, reference.weights), (deformed.values, deformed.weights)
-    add_up(*one, *two, places, np.zeros(36), sums, linear, square)
-    return sums, linear, square
+
+    def task(number: int) -> "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]":
+        first, last = (k * len(reference.values) // SLABS for k in (number, number + 1))
+        added = np.zeros(9), np.zeros((3, 12)), np.zeros((12, 12))
+        add_up(*one, *two, places, first, last, np.zeros(36), *added)
+        return added
+
+    sums, linear, square = zip(*run_blocks(task, range(SLABS), threads=threads), strict=True)
+    return sum(sums[1:], sums[0]), sum(linear[1:], linear[0]), sum(square[1:], square[0])
 
 
 def _patterns(frame: Frame) -> "NDArray[np.float64]":

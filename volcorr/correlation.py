@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from volcorr.fields import build_fields
+from volcorr.fields import Status, build_fields
 from volcorr.grid import (
     GRADIENT_REACH,
     Grid,
@@ -32,6 +32,7 @@ from volcorr.pyramid import Pyramid, make_pyramid
 from volcorr.repair import repair
 from volcorr.shapes import ShapeName
 from volcorr.start_values import StartValues, find_start_values
+from volcorr.static_pattern import static_contrast
 from volcorr.texture import least_deviation
 from volio.errors import InputError
 from volio.executors import make_executor
@@ -135,7 +136,8 @@ def correlate(
     -------
     xarray.Dataset
         The field (see `volcorr.fields`): ``u_*`` and ``sigma_*`` in the unit of the voxel size, ``cc``,
-        ``iterations`` and ``status``, with dimensions (z, y, x).
+        ``iterations`` and ``status``, with dimensions (z, y, x); and the scalar coordinate ``static_contrast``, see
+        `volcorr.static_pattern`.
 
     Raises
     ------
@@ -202,6 +204,7 @@ def correlate(
             return measurement.run(rows, points, start, owner, name=f"repair-{number:03d}")
 
         tries = repair(found, grid, again)
+    static = _look_for_static_pattern(measurement, points, found)
     logger.info("%d of %d points valid, %d tried again", np.sum(found.status == 0), len(points), tries)
     attrs = {
         "unit": unit,
@@ -222,7 +225,7 @@ def correlate(
         "search_voxels": "automatic" if reach is None else list(reach),
         "software": f"volcorr {version('volcorr')}",
     }
-    return _to_fields(found, grid, attrs)
+    return _to_fields(found, grid, attrs).assign_coords(static_contrast=static)
 
 
 def _start_values(
@@ -242,6 +245,25 @@ def _start_values(
     if checkpoint is not None:
         checkpoint.save("start-values", {"start": start.parameters, "noise": start.noise})
     return start
+
+
+def _look_for_static_pattern(measurement: Measurement, points: "NDArray[np.int64]", found: Refined) -> float:
+    """Measure, and warn of, a pattern that did not move with the sample."""
+    valid = found.status == Status.VALID
+    contrast = static_contrast(
+        measurement.reference,
+        measurement.deformed,
+        points[valid],
+        found.parameters[valid][:, :, 0],
+        measurement.matching.half,
+    )
+    if contrast > 0:
+        logger.warning(
+            "a pattern with %.0f %% of the texture's contrast does not move with the sample (rings, dead pixels): it "
+            "draws the displacements towards zero, which sigma does not show; remove it before the correlation",
+            100 * contrast,
+        )
+    return contrast
 
 
 @contextmanager

@@ -87,13 +87,7 @@ def _run(settings: DvcSettings, folder: Path, kept: KeptBlocks, draw: Draw | Non
         fields, stopped = _correlate(settings, volumes, kept, how)
     seconds |= correlation
     with _timed(seconds, "strain"):
-        options: dict[str, Any] = {
-            "measure": settings.measure,
-            "method": settings.strain_method,
-            "order": settings.strain_order,
-            "window": settings.strain_window,
-            "threads": settings.threads,
-        }
+        options: dict[str, Any] = settings.strain_options | {"threads": settings.threads}
         fields = map_steps(strain, fields, **options) if is_series(fields) else strain(fields, **options)
     with _timed(seconds, "writing"):
         write_fields(fields, folder)

@@ -5,7 +5,7 @@ from typing import Any
 
 from volcorr.summary import wrap_row
 
-__all__ = ["DvcPlan", "format_plan"]
+__all__ = ["DvcPlan", "format_plan", "join_times"]
 
 Triple = tuple[int, int, int]
 
@@ -118,10 +118,10 @@ def format_plan(plan: DvcPlan) -> str:
     stages = ", ".join(f"{stage} {_show_time(value)}" for stage, value in plan.seconds.items())
     files = ", ".join(f"{kind} {_show_bytes(value)}" for kind, value in plan.disk.items())
     rows = [
-        ("volumes", f"{_times(plan.volume_shape)} voxels {plan.dtype}{voxel}{steps}"),
-        ("subset", f"{_times(plan.subset_size)} voxels"),
-        ("points", f"{plan.points} ({_times(plan.grid)}), every {_times(plan.spacing)} voxels{inside}"),
-        ("blocks", f"{plan.blocks} of at most {_times(plan.block_shape)} points, on {where}"),
+        ("volumes", f"{join_times(plan.volume_shape)} voxels {plan.dtype}{voxel}{steps}"),
+        ("subset", f"{join_times(plan.subset_size)} voxels"),
+        ("points", f"{plan.points} ({join_times(plan.grid)}), every {join_times(plan.spacing)} voxels{inside}"),
+        ("blocks", f"{plan.blocks} of at most {join_times(plan.block_shape)} points, on {where}"),
         ("memory", f"{_show_bytes(plan.memory)}; a block {_show_bytes(plan.memory_per_block)}"),
         ("disk", f"{_show_bytes(plan.total_disk)} of {_show_bytes(plan.disk_free)} free: {files}"),
         ("speed", f"{plan.points_per_second:.0f} points/s in the trial"),
@@ -148,5 +148,6 @@ def _show_time(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
 
 
-def _times(values: tuple[int, ...]) -> str:
+def join_times(values: tuple[int, ...]) -> str:
+    """Return ``(4, 5, 6)`` as ``4 x 5 x 6``."""
     return " x ".join(map(str, values))

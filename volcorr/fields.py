@@ -59,6 +59,8 @@ class Status(IntEnum):
     LOW_CORRELATION = 6
     #: Converged, but contradicts its neighbours.
     OUTLIER = 7
+    #: Most of the subset matches, a part of it does not at all: torn, closed, or moved in another way.
+    PARTLY_MATCHED = 8
 
 
 def build_fields(

@@ -9,6 +9,7 @@ displacements tracking strategy for digital volume correlation", Optics and Lase
 126-135.
 """
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from volcorr._kernels_sampling import CUBIC
 from volcorr.fields import Status
 from volcorr.grid import GRADIENT_REACH
 from volcorr.interpolation import Spline, find_spline
+from volcorr.parts import PARTS, parts_disagree
 from volcorr.shapes import TERMS, ShapeFunction, shape_function
 from volcorr.windows import Box, Grey, ReferenceWindow, read_coefficients, read_reference
 from volio.blocks import run_blocks
@@ -232,6 +234,8 @@ def refine(
         matching.max_sigma,
     )
 
+    sums = np.zeros((n, *PARTS, 2))
+
     def task(rows: slice) -> None:
         refine_points(
             window.values,
@@ -252,12 +256,16 @@ def refine(
             result.iterations[rows],
             result.share[rows],
             result.status[rows],
+            sums[rows],
         )
 
     batches = [slice(i, min(i + BATCH, n)) for i in range(0, n, BATCH)]
     run_blocks(task, batches, threads=threads, progress=progress, weight=lambda rows: rows.stop - rows.start)
     low = (result.status == Status.VALID) & ~(result.cc >= matching.min_cc)
     result.status[low] = Status.LOW_CORRELATION
+    # of every second plane
+    voxels = math.prod(2 * h + 1 for h in matching.half) // (2 * math.prod(PARTS))
+    result.status[(result.status == Status.VALID) & parts_disagree(sums, result.cc, voxels)] = Status.PARTLY_MATCHED
     _explain_missing(result, window, local, deformed, points, matching)
     return replace(result, parameters=np.ascontiguousarray(result.parameters[:, :, : matching.columns]))
 

@@ -94,7 +94,8 @@ class KeptBlocks:
     def limit(self, memory: int | None, *, free: int, workers: int) -> int:
         """Return the memory by which blocks are cut: that of the blocks of an earlier run where none is asked for.
 
-        Blocks that were cut in another way are dropped.
+        So they are cut alike although other memory is free now, and can be used. Blocks that were cut in another way
+        never match, as their names tell what is in them: they are dropped, so that `points` counts those of the result.
 
         Parameters
         ----------

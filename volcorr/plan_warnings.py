@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from volcorr.dvc_plan import join_times
 from volcorr.kept_blocks import blocks_folder, left_over
 from volcorr.settings import DvcSettings
 from volio import default_threads
@@ -54,7 +55,7 @@ def _on_subsets(plan: "DvcPlan", settings: DvcSettings) -> Iterator[str]:
     window = settings.strain_window if isinstance(settings.strain_window, tuple) else (settings.strain_window,) * 3
     if any(n < w for n, w in zip(plan.grid, window, strict=True)):
         yield (
-            f"the grid of {_times(plan.grid)} points is smaller than the strain window of {_times(window)}: "
+            f"the grid of {join_times(plan.grid)} points is smaller than the strain window of {join_times(window)}: "
             "take a smaller --spacing"
         )
     if plan.inside == 0:
@@ -124,7 +125,3 @@ def _on_machine(plan: "DvcPlan", settings: DvcSettings) -> Iterator[str]:
             f"{kept} finished blocks of an earlier run are in {blocks_folder(settings.output)}: "
             "--resume goes on with them, a run without it drops them"
         )
-
-
-def _times(values: tuple[int, ...]) -> str:
-    return " x ".join(map(str, values))

@@ -66,13 +66,7 @@ def plan_dvc(settings: DvcSettings) -> DvcPlan:
     """
     volumes = open_inputs(settings, lazy=True)
     work = _lay_out(settings, volumes)
-    strain = {
-        "measure": settings.measure,
-        "method": settings.strain_method,
-        "order": settings.strain_order,
-        "window": settings.strain_window,
-    }
-    rates = measure_rates(work.matching, threads=work.hands, strain=strain)
+    rates = measure_rates(work.matching, threads=work.hands, strain=settings.strain_options)
     kept = KEPT_BYTES + 24 * (work.matching.columns + 4)
     plan = DvcPlan(
         volume_shape=work.shape,

@@ -31,6 +31,8 @@ VOXEL_BYTES = 10
 SLACK = 0.1
 #: Points of a block at most: what a run that is ended loses.
 MOST_POINTS = 30_000
+#: Bytes of a block at most: a larger one would save little of what neighbouring blocks both read.
+MOST_BYTES = 300_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,19 +155,20 @@ def cut_grid(grid: Grid, matching: Matching, *, memory: int, workers: int = 1) -
     matching : Matching
         How subsets are matched.
     memory : int
-        Bytes that a block may take.
+        Bytes that a block may take; more than `MOST_BYTES` are not used.
     workers : int, default: 1
         There are at least this many blocks, as far as there are points.
     """
     cuts = np.ones(3, np.int64)
     shape = np.asarray(grid.shape)
+    most = min(memory, MOST_BYTES)
 
     def size() -> "NDArray[np.int64]":
         return -(-shape // cuts)
 
     def fits() -> bool:
         count = size()
-        small = block_bytes(count, grid.spacing, matching) <= memory and np.prod(count) <= MOST_POINTS
+        small = block_bytes(count, grid.spacing, matching) <= most and np.prod(count) <= MOST_POINTS
         return bool(small and np.prod(cuts) >= workers)
 
     while not fits() and (size() > 1).any():

@@ -243,7 +243,7 @@ def register_averages(
         aligned, check = coarse.search(rotations, threads)
         found = _convinces(aligned, check, max_rotation)
         if found:
-            finer = fine.align(aligned.motion, steps=12, tolerance=0.01)
+            finer = fine.align(aligned.motion, steps=12, tolerance=0.01, threads=threads)
             aligned = finer if _plausible(finer, max_rotation) else aligned
         if max_rotation == 0 or (found and aligned.cc >= SURE):
             break
@@ -280,12 +280,20 @@ class _Pair:
         )
         return cls(one, two, first, second, Frame(np.asarray(reference.factor, np.float64), reference.centre))
 
-    def align(self, start: Motion, *, steps: int, tolerance: float) -> Aligned:
+    def align(self, start: Motion, *, steps: int, tolerance: float, threads: int | None) -> Aligned:
         """Refine a motion on the smooth volumes.
 
         Without smoothing the grid of the averages, which stays where it is, pulls rotations towards zero.
         """
-        return align(self.smooth_reference, self.smooth_deformed, start, self.frame, steps=steps, tolerance=tolerance)
+        return align(
+            self.smooth_reference,
+            self.smooth_deformed,
+            start,
+            self.frame,
+            steps=steps,
+            tolerance=tolerance,
+            threads=threads,
+        )
 
     def search(self, rotations: "list[NDArray[np.float64]]", threads: int | None) -> tuple[Aligned, _Check]:
         """Try all shifts of each rotation, refine the best, and correlate once more what it aligns."""
@@ -295,7 +303,7 @@ class _Pair:
             return peak.score, Motion(rotation, rotation @ (peak.shift * self.frame.factor))
 
         def refine(motion: Motion) -> Aligned:
-            return self.align(motion, steps=20, tolerance=0.05)
+            return self.align(motion, steps=20, tolerance=0.05, threads=1)
 
         ranked = sorted(run_blocks(shift, rotations, threads=threads), key=lambda scored: -scored[0])
         refined = run_blocks(refine, [motion for _, motion in ranked[:CANDIDATES]], threads=threads)

@@ -13,6 +13,7 @@ import numpy as np
 from volcorr.fields import Status
 from volcorr.grid import Grid
 from volcorr.icgn import Refined
+from volcorr.neighbours import FEWEST_NEIGHBOURS, median_spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +28,6 @@ Measure = Callable[["NDArray[np.intp]", "NDArray[np.float64]", int], Refined]
 WORTH_ANOTHER_TRY = (Status.OUTSIDE_VOLUME, Status.NOT_CONVERGED, Status.LOW_CORRELATION)
 #: Normalised median test: largest deviation from the neighbours, in units of theirs plus `NOISE` voxels.
 THRESHOLD, NOISE = 3.0, 0.2
-#: Neighbours that the test needs.
-ENOUGH = 5
 #: A point is tried again when its neighbours say something new by so many voxels.
 NEWS = 0.1
 #: A point that disagrees is kept when it correlates as well as its neighbours: median less so many median deviations.
@@ -105,28 +104,14 @@ def predict(found: Refined, grid: Grid) -> "tuple[NDArray[np.float64], NDArray[n
         inside = ((place >= 0) & (place < grid.shape)).all(axis=2)
         others = np.where(inside, place @ strides, 0)
         there = inside & valid[others]
-        some = there.any(axis=1)
-        rows, others, there = rows[some], others[some], there[some]
         p = found.parameters[others][:, :, :, :4]
         carried = p.copy()
         carried[..., 0] += (p[..., 1:] * (-steps * spacing)[None, :, None, :]).sum(axis=3)
-        carried[~there] = np.nan
-        start[rows] = _median(carried)
-        spread = _median(np.abs(carried[..., 0] - start[rows][:, None, :, 0]))
-        enough = there.sum(axis=1) >= ENOUGH
-        far = np.abs(found.parameters[rows][:, :, 0] - start[rows][:, :, 0]) > THRESHOLD * (spread + NOISE)
+        usual, spread = (part.reshape(-1, 3, 4) for part in median_spread(carried.reshape(*there.shape, 12), there))
+        start[rows] = usual
+        enough = there.sum(axis=1) >= FEWEST_NEIGHBOURS
+        far = np.abs(found.parameters[rows][:, :, 0] - usual[:, :, 0]) > THRESHOLD * (spread[:, :, 0] + NOISE)
         disagrees[rows] = enough & far.any(axis=1)
-        cc = np.where(there, found.cc[others], np.nan)
-        usual = _median(cc)
-        deviation = _median(np.abs(cc - usual[:, None]))
-        worse[rows] = found.cc[rows] < usual - WORSE * (deviation + CC_NOISE)
+        cc, deviation = (part[:, 0] for part in median_spread(found.cc[others][:, :, None], there))
+        worse[rows] = found.cc[rows] < cc - WORSE * (deviation + CC_NOISE)
     return start, disagrees, worse
-
-
-def _median(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Median along axis 1 of what is not NaN; at least one value must be there."""
-    ordered = np.sort(values, axis=1)  # NaN last
-    count = np.isfinite(values).sum(axis=1, keepdims=True)
-    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=1)
-    high = np.take_along_axis(ordered, np.minimum(count // 2, np.maximum(count - 1, 0)), axis=1)
-    return 0.5 * (low + high)[:, 0]

@@ -27,7 +27,14 @@ Table = Literal["csv", "parquet", "vtk"]
 _SUFFIX: Final = {"csv": ".csv", "parquet": ".parquet", "vtk": ".vti"}
 
 
-def check_target(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+def check_target(
+    folder: Path,
+    *,
+    overwrite: bool,
+    inputs: Iterable[Path] = (),
+    marker: str = FIELDS,
+    kind: str = "a result of volcorr",
+) -> None:
     """Refuse a result folder that must not be replaced, before any work is done.
 
     Parameters
@@ -35,9 +42,13 @@ def check_target(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
     folder : Path
         Result folder to make.
     overwrite : bool
-        Whether an earlier result may be replaced. Nothing else is: a folder without fields is not ours.
+        Whether an earlier result may be replaced. Nothing else is: a folder without `marker` is not ours.
     inputs : iterable of Path
         Files that must not lie inside `folder`.
+    marker : str
+        What every result of this kind holds.
+    kind : str
+        What such a result is called.
 
     Raises
     ------
@@ -48,20 +59,27 @@ def check_target(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
         return
     if not overwrite:
         raise OutputError(f"{folder} exists: choose another output, or replace it with --overwrite")
-    if not (folder / FIELDS).is_dir() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise OutputError(f"{folder} is not a result of volcorr and is not replaced: choose another output")
+    if not (folder / marker).exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputError(f"{folder} is not {kind} and is not replaced: choose another output")
     for path in inputs:
         if folder.resolve() in path.resolve().parents:
             raise OutputError(f"{path} lies inside {folder}, which would be replaced: choose another output")
 
 
 @contextmanager
-def build_result(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+def build_result(
+    folder: Path,
+    *,
+    overwrite: bool,
+    inputs: Iterable[Path] = (),
+    marker: str = FIELDS,
+    kind: str = "a result of volcorr",
+) -> Iterator[Path]:
     """Yield a temporary folder that becomes the result `folder` when the block ends well, and is removed if not.
 
     Parameters
     ----------
-    folder, overwrite, inputs
+    folder, overwrite, inputs, marker, kind
         See `check_target`.
 
     Yields
@@ -76,7 +94,7 @@ def build_result(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) 
     """
     from volio import staged
 
-    check_target(folder, overwrite=overwrite, inputs=inputs)
+    check_target(folder, overwrite=overwrite, inputs=inputs, marker=marker, kind=kind)
     with staged(folder, overwrite=overwrite) as temporary:
         temporary.mkdir()
         try:

@@ -91,7 +91,7 @@ def summarise(
         steps=tuple(_step(field) for field in each_step(fields)) if series else (),
         stopped=stopped,
         figures=figures,
-        notes=_notes(settings, resolved, voxel_size_of(fields), blocks, earlier),
+        notes=(*_notes(settings, resolved, voxel_size_of(fields), blocks, earlier), *_static_notes(fields)),
     )
 
 
@@ -148,3 +148,14 @@ def _notes(
             f"{earlier} of {blocks} blocks were finished by an earlier run, so the speed is not that of this one"
         )
     return tuple(notes)
+
+
+def _static_notes(fields: "xr.Dataset") -> tuple[str, ...]:
+    """Line on a pattern that did not move with the sample."""
+    largest = float(np.nan_to_num(fields["static_contrast"].to_numpy()).max())
+    if not largest > 0:
+        return ()
+    return (
+        f"a pattern with {largest:.0%} of the texture's contrast did not move with the sample (rings, dead pixels) and "
+        "draws the displacement towards zero, which sigma does not show",
+    )

@@ -281,7 +281,10 @@ class _Follower:
         if self.timings is not None:
             for stage, value in seconds.items():
                 self.timings[stage] = self.timings.get(stage, 0.0) + value
-        return own if anchor.total is None else compose(anchor.total, own)
+        if anchor.total is None:
+            return own
+        scalars = {name: value for name, value in own.coords.items() if value.ndim == 0}
+        return compose(anchor.total, own).assign_coords(scalars)
 
 
 def _quality(total: "xr.Dataset", points: "NDArray[np.bool_]") -> float:

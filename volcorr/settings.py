@@ -172,6 +172,12 @@ class DvcSettings:
         roles = {"reference": self.reference, **deformed, **masks}
         return {role: path for role, path in roles.items() if path is not None}
 
+    @property
+    def strain_options(self) -> dict[str, Any]:
+        """Options of `volcorr.strain`."""
+        names = {"method": "strain_method", "order": "strain_order", "window": "strain_window"}
+        return {"measure": self.measure} | {option: getattr(self, name) for option, name in names.items()}
+
 
 #: Settings that are one of a few words or numbers, and their types.
 _CHOICES: dict[str, Any] = {

@@ -1,11 +1,10 @@
 """A study of subset sizes on files: volumes in, a folder with table, figure and recommendation out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from volcorr.result import write_json
-from volio import OutputError, VolcorrError
+from volcorr.result import build_result, write_json
 
 if TYPE_CHECKING:
     from volcorr.settings import Lengths
@@ -72,45 +71,28 @@ def run_subset_study(
     """
     from volcorr.provenance import check_unchanged
     from volcorr.subset_study import study_subsets
-    from volio import read, software_versions, staged
+    from volio import read, software_versions
 
     roles = {"reference": reference, "deformed": deformed, "repeat": repeat, "mask": mask}
     inputs = {role: path for role, path in roles.items() if path is not None}
-    _check_folder(output, overwrite, inputs.values())
-    with staged(output, overwrite=overwrite) as folder:
-        folder.mkdir()
-        try:
-            volumes: dict[str, Any] = {
-                role: read(path, voxel_size=voxel_size, dataset=None if role == "mask" else dataset)
-                for role, path in inputs.items()
-            }
-            checksums = check_unchanged(inputs, {})
-            study = study_subsets(**volumes, **options)
-            study.to_table().to_csv(folder / TABLE, index=False)
-            settings = {"dataset": dataset, "voxel_size": voxel_size, **options}
-            record = {
-                "inputs": {role: str(path) for role, path in inputs.items()},
-                "checksums": checksums,
-                "settings": {name: value for name, value in settings.items() if value is not None},
-                "software": software_versions(),
-            }
-            write_json(study.as_dict() | record, folder / STUDY)
-            if draw is not None:
-                draw(study, folder / FIGURE)
-        except VolcorrError as error:
-            # a user knows the folder by its own name only
-            raise type(error)(str(error).replace(str(folder), str(output))) from error
+    with build_result(
+        output, overwrite=overwrite, inputs=inputs.values(), marker=STUDY, kind="a study of subsets"
+    ) as folder:
+        volumes: dict[str, Any] = {
+            role: read(path, voxel_size=voxel_size, dataset=None if role == "mask" else dataset)
+            for role, path in inputs.items()
+        }
+        checksums = check_unchanged(inputs, {})
+        study = study_subsets(**volumes, **options)
+        study.to_table().to_csv(folder / TABLE, index=False)
+        settings = {"dataset": dataset, "voxel_size": voxel_size, **options}
+        record = {
+            "inputs": {role: str(path) for role, path in inputs.items()},
+            "checksums": checksums,
+            "settings": {name: value for name, value in settings.items() if value is not None},
+            "software": software_versions(),
+        }
+        write_json(study.as_dict() | record, folder / STUDY)
+        if draw is not None:
+            draw(study, folder / FIGURE)
     return study
-
-
-def _check_folder(folder: Path, overwrite: bool, inputs: Iterable[Path]) -> None:
-    """Refuse a folder that must not be replaced, before any work is done."""
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise OutputError(f"{folder} exists: choose another output, or replace it with --overwrite")
-    if not (folder / STUDY).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise OutputError(f"{folder} is not a study of subsets and is not replaced: choose another output")
-    for path in inputs:
-        if folder.resolve() in path.resolve().parents:
-            raise OutputError(f"{path} lies inside {folder}, which would be replaced: choose another output")

@@ -28,6 +28,7 @@ ADVICE = {
     "not_converged": "the refinement does not settle: give a larger --search or --subset",
     "low_correlation": "the subsets do not match: check the two volumes, or give a larger --search",
     "outlier": "the points contradict each other: take a larger --subset, or check that the two volumes are a pair",
+    "partly_matched": "each subset holds material that moved in different ways: take a smaller --subset",
 }
 
 

@@ -160,10 +160,13 @@ def read_coefficients(grey: Grey, box: Box, spline: Spline, *, threads: int | No
     """
     out = allocate(box.shape)
     inner = box.clip(grey.shape)
-    if inner != box:
-        out[:] = np.nan
     if any(a >= b for a, b in zip(np.maximum(box.low, 0), np.minimum(box.high, grey.shape), strict=True)):
+        out[:] = np.nan
         return out
+    for axis in range(3):
+        run = _run(inner, box, axis)
+        beyond = np.moveaxis(out, axis, 0)
+        beyond[: run.start], beyond[run.stop :] = np.nan, np.nan
     nz, _, nx = inner.shape
     top = inner.low[0] - box.low[0]
 
@@ -176,13 +179,12 @@ def read_coefficients(grey: Grey, box: Box, spline: Spline, *, threads: int | No
         values = np.empty(wide.shape, np.float32)
         prefilter(slab, spline, values)
         values = values[:, :, :nx]
-        gone = _outside_mask(grey, part)
         if missing is not None:
             near = ndimage.binary_dilation(missing, np.ones((3, 3, 3), bool), iterations=BAD_REACH)
             r = spline.reach
-            gone = gone | near[r:-r, r:-r, r : r + nx]
-        if np.any(gone):
-            values = np.where(gone, np.float32(np.nan), values)
+            values[near[r:-r, r:-r, r : r + nx]] = np.nan
+        if grey.mask is not None:
+            values[_outside_mask(grey, part)] = np.nan
         out[top + planes.start : top + planes.stop, _run(inner, box, 1), _run(inner, box, 2)] = values
 
     run_blocks(fill, _slabs(nz), threads=threads)

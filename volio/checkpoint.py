@@ -55,10 +55,6 @@ class Checkpoint:
         """Return the names of all blocks that were saved, sorted; whether they are intact shows on loading."""
         return sorted(item.name.removesuffix(_SUFFIX) for item in self.folder.glob(f"[!.]*{_SUFFIX}"))
 
-    def has(self, name: str) -> bool:
-        """Tell whether a block was saved and is intact."""
-        return self.load(name) is not None
-
     def save(self, name: str, arrays: Mapping[str, Any]) -> None:
         """Keep the arrays of a finished block: after a crash they are there whole, or not at all.
 

@@ -9,11 +9,15 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numba
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
-__all__ = ["inner", "jit"]
+__all__ = ["inlined", "inner", "jit"]
 
 #: All of LLVM's fast maths but the promise that there is no NaN and no infinity.
 _FAST = {"reassoc", "nsz", "arcp", "contract", "afn"}
+#: What a kernel can do without that Python does not call.
+_NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,6 +38,46 @@ def inner(function: Callable[..., Any]) -> Callable[..., Any]:
 
     It is part of the cached code of those that call it, and compiled again with them.
     """
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiled = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy", **_NO_WRAPPERS)(function)
+    return cast("Callable[..., Any]", compiled)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel as `inner`, but leave its optimisation to the kernels that call it.
+
+    A kernel inside a kernel is else optimised and turned into machine code once by itself, and again with each that
+    calls it: of vector kernels that is most of the time of a first call. It cannot be called from Python.
+    """
+    options = {"pipeline_class": _PartCompiler, **_NO_WRAPPERS}
     compiled = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy", **options)(function)
     return cast("Callable[..., Any]", compiled)
+
+
+class _Part(JITCodeLibrary):
+    """Code that is linked into other code, neither optimised nor turned into machine code by itself."""
+
+    @property
+    def codegen(self) -> "_Part":
+        return self
+
+    def set_env(self, name: str, env: Any) -> None:
+        """Store no Python objects: there is no machine code that could use them."""
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()  # type: ignore[no-untyped-call]
+        return 0
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
+        self._finalized = True
+
+
+class _PartCompiler(Compiler):
+    """numba's compiler, writing to a `_Part`."""
+
+    def __init__(self, typing_context: Any, target_context: Any, _library: None, *rest: Any) -> None:
+        library = _Part(target_context.codegen(), "part")  # type: ignore[no-untyped-call]
+        super().__init__(typing_context, target_context, library, *rest)  # type: ignore[no-untyped-call]

@@ -46,7 +46,18 @@ def test_sums_are_those_of_numpy(pair):
     slopes = np.stack([np.gradient(one.values, axis=axis) for axis in range(3)])
     sums, linear, square = np.zeros(9), np.zeros((3, 12)), np.zeros((12, 12))
     add_up(
-        one.values, slopes, one.weights, two.values, two.weights, UNIT.places(TILT), np.zeros(36), sums, linear, square
+        one.values,
+        slopes,
+        one.weights,
+        two.values,
+        two.weights,
+        UNIT.places(TILT),
+        0,
+        SHAPE[0],
+        np.zeros(36),
+        sums,
+        linear,
+        square,
     )
     moved = move_back(two, TILT, UNIT, SHAPE)
     use = ((one.weights > 0.5) & (moved.weights > 0.5)).ravel()

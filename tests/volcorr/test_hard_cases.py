@@ -3,6 +3,8 @@
 A valid point is right when it is within 0.3 voxels of the truth. Where more cannot be promised the test says what is.
 """
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -144,23 +146,26 @@ def test_a_crack_that_opens_through_subsets(texture, reference, opening):
     share_valid(fields, truth)
 
 
-def test_a_crack_that_opens_onto_more_texture(texture, reference):
-    """Fresh texture in the gap: a subset across it finds something between its two sides, and correlates worse."""
+@pytest.mark.parametrize("opening", [2.0, 3.0, 5.0])
+def test_a_crack_that_opens_onto_more_texture(texture, reference, opening):
+    """Fresh texture in the gap: a subset across it would find something between its two sides, and is given up."""
     material = places()
-    beyond = material[..., 0] >= 35
-    material[..., 0][beyond] -= 3
-    material[..., 0][(~beyond) & (material[..., 0] >= 32)] += 20
+    beyond = material[..., 0] >= 32 + opening
+    gap = (material[..., 0] >= 32) & ~beyond
+    material[..., 0][beyond] -= opening
+    material[..., 0][gap] += 20
     grey = (MEAN + STD / texture.std * texture.evaluate(material)).astype(np.float32)
+
+    def truth(points):
+        return np.stack([np.where(points[..., 0] >= 32, opening, 0.0), 0 * points[..., 0], 0 * points[..., 0]], -1)
+
     fields = correlate(reference, grey, subset_size=17, spacing=5, progress=False)
-    valid = fields["status"].values == Status.VALID
-    u = fields["u_z"].values
+    status = fields["status"].values
     z = fields["z"].values
-    across = np.broadcast_to(((z > 32 - 9) & (z < 32 + 9))[:, None, None], u.shape)
-    assert valid[~across].mean() > 0.95
-    np.testing.assert_allclose(u[(z < 22)], 0, atol=0.02)
-    np.testing.assert_allclose(u[(z > 42)], 3, atol=0.02)
-    assert ((u[valid & across] > -0.7) & (u[valid & across] < 3.7)).all()
-    assert fields["cc"].values[valid & across].max() < fields["cc"].values[valid & ~across].min() + 1e-3
+    away = (z < 32 - 9) | (z > 32 + 9)
+    assert (status[away] == Status.VALID).mean() > 0.95
+    assert (status == Status.PARTLY_MATCHED).any()
+    share_valid(fields, truth)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -263,12 +268,15 @@ def test_a_black_surrounding_of_zeros(texture):
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.5])
-def test_rings_that_do_not_move_with_the_sample(reference, deformed, strength):
-    """Rings at rest pull towards no motion, by what their contrast is to that of the texture; never elsewhere."""
+def test_rings_that_do_not_move_with_the_sample(reference, deformed, strength, caplog):
+    """Rings at rest pull towards no motion, by what their contrast is to that of the texture; the user is told so."""
     y, x = np.mgrid[:EDGE, :EDGE] - (EDGE - 1) / 2
     profile = np.random.default_rng(0).normal(size=60) * strength * STD
     rings = np.interp(np.hypot(y, x), np.arange(60), profile)
-    fields = correlate(reference + rings, deformed + rings, **QUICK)
+    with caplog.at_level(logging.WARNING):
+        fields = correlate(reference + rings, deformed + rings, **QUICK)
+    assert "does not move with the sample" in caplog.text
+    assert float(fields["static_contrast"]) > 0.2 * strength
     status, error = judge(fields)
     valid = status == Status.VALID
     if strength == 0.1:
@@ -279,10 +287,19 @@ def test_rings_that_do_not_move_with_the_sample(reference, deformed, strength):
     found = np.stack([fields[name].values for name in ("u_z", "u_y", "u_x")], -1)
     low, high = np.minimum(truth, 0) - 0.5, np.maximum(truth, 0) + 0.5
     assert ((found > low) & (found < high))[valid].all()
-    assert float(fields["cc"].median()) < 0.97
 
 
 # ---- what is missing
+
+
+def test_subsets_cut_by_a_mask_in_noise_match_in_all_their_parts(reference, deformed):
+    noise = np.random.default_rng(0).normal(0, STD / 3, (2, *SHAPE))
+    mask = np.hypot(*(np.mgrid[:EDGE, :EDGE] - 31.5)) < 22
+    fields = correlate(
+        reference + noise[0], deformed + noise[1], mask=np.broadcast_to(mask, SHAPE), min_share=0.3, **QUICK
+    )
+    assert not (fields["status"] == Status.PARTLY_MATCHED).any()
+    assert (fields["status"] == Status.VALID).sum() > 50
 
 
 def test_missing_regions_and_masks(reference, deformed):

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from acquisition import Homogeneous, translate
-from volcorr import _kernels_icgn as kernels
-from volcorr import _kernels_linear as linear
+from volcorr._kernels_hessian import PIVOT, hessian, reduce_hessian, transfer
+from volcorr._kernels_icgn import project
+from volcorr._kernels_linear import cholesky
+from volcorr._kernels_linear import solve as solve_in_place
+from volcorr._kernels_subset import sample_subset
 from volcorr.fields import Status
 from volcorr.icgn import Matching, Refined, refine
 from volcorr.shapes import monomials
@@ -29,7 +32,7 @@ compiled = numba.njit
 @compiled
 def run_hessian(f, absent, partial, corner, sz, sy, g, lanes, found, half, terms, h):
     row, plane, moments = np.empty((5, 6)), np.empty((5, 5, 6)), np.empty((5, 5, 5, 6))
-    kernels.hessian(
+    hessian(
         pointer(f), pointer(absent), partial, corner, sz, sy, pointer(g), lanes, found, half, terms,
         row, plane, moments, h,
     )  # fmt: skip
@@ -37,13 +40,13 @@ def run_hessian(f, absent, partial, corner, sz, sy, g, lanes, found, half, terms
 
 @compiled
 def run_transfer(f, absent, partial, corner, sz, sy, half, factors):
-    kernels.transfer(pointer(f), pointer(absent), partial, corner, sz, sy, half, factors)
+    transfer(pointer(f), pointer(absent), partial, corner, sz, sy, half, factors)
 
 
 @compiled
 def run_project(f, absent, partial, corner, sz, sy, g, lanes, half, terms, f_mean, g_mean, scale, b):
     row, plane = np.empty((3, 3)), np.empty((3, 3, 3))
-    return kernels.project(
+    return project(
         pointer(f), pointer(absent), partial, corner, sz, sy, pointer(g), lanes, half, terms, f_mean, g_mean, scale,
         row, plane, b,
     )  # fmt: skip
@@ -52,7 +55,7 @@ def run_project(f, absent, partial, corner, sz, sy, g, lanes, half, terms, f_mea
 @compiled
 def run_sample(c, f, absent, partial, corner, sz, sy, target, tz, ty, quintic, p, half, out, lanes):
     weights = np.empty(21 * LANES, np.float32)
-    return kernels.sample_subset(
+    return sample_subset(
         pointer(c), pointer(f), pointer(absent), partial, corner, sz, sy, target, tz, ty, quintic, pointer(weights),
         p, half, out, lanes,
     )  # fmt: skip
@@ -60,17 +63,17 @@ def run_sample(c, f, absent, partial, corner, sz, sy, target, tz, ty, quintic, p
 
 @compiled
 def run_reduce(h, basis, out):
-    kernels.reduce_hessian(h, basis, out)
+    reduce_hessian(h, basis, out)
 
 
 @compiled
 def factorise(h):
-    return linear.cholesky(h)
+    return cholesky(h, PIVOT)
 
 
 @compiled
 def solve(factor, b):
-    linear.solve(factor, b)
+    solve_in_place(factor, b)
 
 
 def padded(values):

@@ -27,7 +27,7 @@ def compose(p, dp, rigid, left, right):
 
 @numba.njit
 def turn(dp):
-    kernels.rotate(dp)
+    kernels.rotate(dp, np.empty((4, 4)))
 
 
 @numba.njit

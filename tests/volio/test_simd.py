@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba.core.errors import TypingError
 
-from volio.simd import LANES, floor, is_number, lane, lane_numbers, load, pointer, select, splat, store, total
+from volio.simd import LANES, clear, floor, is_number, lane, lane_numbers, load, pointer, select, splat, store, total
 
 # not cached on disk: a cached caller would keep the code of an older kernel
 compiled = numba.njit(error_model="numpy")
@@ -38,6 +38,20 @@ def lanes_of(a, out):
     for i in range(LANES):
         out[i] = lane(x, i)
     return total(x)
+
+
+@compiled
+def clear_one(arrays, number):
+    clear(arrays[number])
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 4)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int16])
+def test_clear_fills_one_array_and_nothing_beside_it(shape, dtype):
+    arrays = np.ones((3, *shape), dtype)
+    clear_one(arrays, 1)
+    assert not arrays[1].any()
+    assert (arrays[[0, 2]] == 1).all()
 
 
 numbers = st.lists(st.floats(-1e3, 1e3, width=32) | st.just(float("nan")), min_size=LANES, max_size=LANES)
