@@ -17,6 +17,7 @@ askew through the volume.
 `memory`: the peak of a process that holds two 8-bit volumes, less that of one that correlated two small ones.
 """
 
+import itertools
 import os
 import statistics
 import tempfile
@@ -132,15 +133,16 @@ def measure_starts(options: Any) -> list[dict[str, Any]]:
         "rotation 10° about z": rotate(10.0, centre=middle(size)),
     }
     results = []
-    for name, motion in cases.items():
+    for spacing, (name, motion) in itertools.product((SPACING, SPACING // 2), cases.items()):
         pair = make_pair(size, motion)
-        grid = PointGrid.inside(pair[0].shape, margin=half + 8, spacing=SPACING)
+        grid = PointGrid.inside(pair[0].shape, margin=half + 8, spacing=spacing)
         judged = grid.reached(motion, pair[0].shape, half)
         seconds, error = time_starts(pair, grid, motion, options)
         whole = run_volcorr(*pair, grid, subset_size=33, threads=options.threads)
         results.append(
             {
                 "case": name,
+                "spacing": spacing,
                 "points": len(grid.points),
                 "judged": int(judged.sum()),
                 "points_per_second": len(grid.points) / seconds,
@@ -232,6 +234,7 @@ TABLES = {
     },
     "starts": {
         "start values": "{case}",
+        "spacing": "{spacing}",
         "points/s": "{points_per_second:.0f}",
         "median error": "{median_error:.3f}",
         "largest": "{largest_error:.2f}",

@@ -34,7 +34,8 @@ def filter_slab(slab, taps, rows, planes, out):
     k = taps.size - 1
     nz, ny, nx = out.shape
     tall, wide = slab.shape[1], slab.shape[2]
-    along = (1, nx, ny * nx)
+    one = slab.strides[2] // slab.itemsize  # a constant would compile the filter once more
+    along = (one, nx, ny * nx)
     s, r, p, o = pointer(slab), pointer(rows), pointer(planes), pointer(out)
     for z in range(nz + 2 * k):
         for y in range(tall):

@@ -29,24 +29,6 @@ def _median_and_spread(sample, distance):
 
 
 @jit
-def median_rows(values, there, median, spread):
-    """Median of the values (n, m, k) of each row and column that are there (n, m), and of their distances from it.
-
-    median, spread (n, k) float64 are left as they are where no value is there.
-    """
-    sample, distance = np.empty(values.shape[1]), np.empty(values.shape[1])
-    for i in range(values.shape[0]):
-        for a in range(values.shape[2]):
-            n = 0
-            for j in range(values.shape[1]):
-                if there[i, j]:
-                    sample[n] = values[i, j, a]
-                    n += 1
-            if n:
-                median[i, a], spread[i, a] = _median_and_spread(sample[:n], distance[:n])
-
-
-@jit
 def median_planes(values, there, begin, least, median, deviation, judged):
     """Median of the neighbours of each point, and the median of their distances from it.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import ndimage
 
-from volcorr._kernels_median import median_planes, median_rows
+from volcorr._kernels_median import median_planes
 from volcorr.local_fit import plane_blocks
 from volio.blocks import run_blocks
 
@@ -100,9 +100,16 @@ def median_spread(
     median, deviation : (n, k) arrays
         NaN where no neighbour counts.
     """
-    median, deviation = (np.full((len(values), values.shape[2]), np.nan) for _ in range(2))
-    median_rows(values, there, median, deviation)
-    return median, deviation
+    median = _median(values, there)
+    return median, _median(np.abs(values - median[:, None]), there)
+
+
+def _median(values: "NDArray[np.float64]", there: "NDArray[np.bool_]") -> "NDArray[np.float64]":
+    """Return the median (n, k) of values (n, m, k) over the m that are there (n, m); NaN where none is."""
+    rows = np.sort(np.where(there[:, None], np.moveaxis(values, 1, 2), np.inf), axis=2)  # those not there come last
+    number = there.sum(axis=1)
+    low, high = (np.take_along_axis(rows, at[:, None, None], 2)[..., 0] for at in ((number - 1) // 2, number // 2))
+    return np.where(number[:, None] > 0, 0.5 * (low + high), np.nan)
 
 
 def fill_missing(field: "NDArray[np.float64]") -> "NDArray[np.float64]":

@@ -1,5 +1,6 @@
 """Coarse copies of both volumes, on which the motion is found first."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from volcorr.averaging import Averaged, shrink
 from volcorr.windows import Grey, Voxels
+from volio.blocks import run_blocks
 from volio.errors import InputError
 from volio.lazy import LazyArray
 
@@ -36,9 +38,11 @@ class Level:
     deformed_mask: Averaged | None
     factor: Triple
 
-    def grey(self) -> tuple[Grey, Grey]:
+    def grey(self, threads: int | None = None) -> tuple[Grey, Grey]:
         """Return the two volumes as the refinement takes them."""
-        return _as_grey(self.reference, self.mask), _as_grey(self.deformed, self.deformed_mask)
+        both = [(self.reference, self.mask), (self.deformed, self.deformed_mask)]
+        reference, deformed = run_blocks(lambda volume: _as_grey(*volume), both, threads=threads)
+        return reference, deformed
 
     def coarser(self, threads: int | None) -> "Level | None":
         """Return the level above, or None where the volumes are too small."""
@@ -100,13 +104,8 @@ def make_pyramid(
     one, two, inside = average(reference), average(deformed), share(mask)
     assert one is not None
     assert two is not None
-    greys = [
-        _scale(voxels, averaged, name, allowed)
-        for voxels, averaged, name, allowed in (
-            (reference, one, "reference", mask),
-            (deformed, two, "deformed", deformed_mask),
-        )
-    ]
+    both = [(reference, one, "reference", mask), (deformed, two, "deformed", deformed_mask)]
+    greys = run_blocks(lambda volume: _scale(*volume), both, threads=threads)
     if inside is not None and not inside.values.any():
         raise InputError("the mask is empty: it must be nonzero in the specimen")
     levels: list[Level] = []
@@ -135,10 +134,10 @@ def _halving(shape: "NDArray[Any]") -> Triple:
 
 def _scale(voxels: Voxels, averaged: Averaged, name: str, mask: Voxels | None) -> Grey:
     """Return a full volume with the mean and the spread of its averages."""
-    values = averaged.values[averaged.weights > 0].astype(np.float64)
-    if not values.size:
+    there = averaged.weights > 0
+    if not there.any():
         raise InputError(f"the {name} volume holds no finite voxel: check the file and its dtype")
-    mean, std = float(values.mean()), float(values.std())
+    mean, std = _moments(averaged.values, there)
     if not std > 1e-7 * abs(mean):
         raise InputError(
             f"the {name} volume is constant (grey {mean:g}): without texture nothing can be correlated; check the file"
@@ -151,6 +150,14 @@ def _as_grey(averaged: Averaged, mask: Averaged | None) -> Grey:
     there = averaged.weights >= MIN_WEIGHT
     complete = bool(there.all())
     values = averaged.values if complete else np.where(there, averaged.values, np.float32(np.nan))
-    found = averaged.values[there].astype(np.float64) if there.any() else np.zeros(1)
+    mean, std = _moments(averaged.values, there) if there.any() else (0.0, 1.0)
     inside = None if mask is None else mask.values * mask.weights >= MIN_WEIGHT
-    return Grey(values, float(found.mean()), float(found.std()) or 1.0, complete, inside)
+    return Grey(values, mean, std or 1.0, complete, inside)
+
+
+def _moments(values: "NDArray[np.float32]", there: "NDArray[np.bool_]") -> tuple[float, float]:
+    """Return mean and standard deviation of the values that are there, adding up plane by plane."""
+    count = int(there.sum())
+    mean = sum(float(plane[good].sum(dtype=np.float64)) for plane, good in zip(values, there, strict=True)) / count
+    squares = (np.square(plane[good] - mean, dtype=np.float64).sum() for plane, good in zip(values, there, strict=True))
+    return mean, math.sqrt(float(sum(squares)) / count)

@@ -13,7 +13,7 @@ specimen does not outweigh its texture.
 import itertools
 import logging
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -232,13 +232,13 @@ def register_averages(
         raise InputError(f"max_rotation must be between 0 and {LARGEST_TURN:g} degrees, got {max_rotation}")
     if reference.factor != deformed.factor:
         raise InputError(f"the averages have different factors: {reference.factor} and {deformed.factor}")
-    even = [even_contrast(reference), even_contrast(deformed)]
-    fine = coarse = _Pair.prepare(even[0], even[1], mask=mask)
+    even = run_blocks(even_contrast, [reference, deformed], threads=threads)
+    fine = coarse = _Pair.prepare(even[0], even[1], mask=mask, threads=threads)
     step = choose_factor(reference.values.shape, COARSE)
     if step != (1, 1, 1):
         # evened before as well: the average of a narrow surface is narrow
         one, two = (even_contrast(shrink(volume, step)) for volume in even)
-        coarse = _Pair.prepare(one, two, mask=None if mask is None else shrink(mask, step))
+        coarse = _Pair.prepare(one, two, mask=None if mask is None else shrink(mask, step), threads=threads)
     for rotations in ([np.eye(3)], _rotations(max_rotation)):
         aligned, check = coarse.search(rotations, threads)
         found = _convinces(aligned, check, max_rotation)
@@ -272,12 +272,14 @@ class _Pair:
     frame: Frame
 
     @classmethod
-    def prepare(cls, reference: Averaged, deformed: Averaged, *, mask: Averaged | None) -> "_Pair":
+    def prepare(cls, reference: Averaged, deformed: Averaged, *, mask: Averaged | None, threads: int | None) -> "_Pair":
         inside = reference.weights if mask is None else reference.weights * (mask.values * mask.weights >= 0.5)
         one, two = MaskedVolume(reference.values, inside), MaskedVolume(deformed.values, deformed.weights)
-        first, second = (
-            MaskedVolume(ndimage.gaussian_filter(v.values, SMOOTH, truncate=3), v.weights) for v in (one, two)
-        )
+
+        def smooth(volume: MaskedVolume) -> MaskedVolume:
+            return replace(volume, values=ndimage.gaussian_filter(volume.values, SMOOTH, truncate=3))
+
+        first, second = run_blocks(smooth, [one, two], threads=threads)
         return cls(one, two, first, second, Frame(np.asarray(reference.factor, np.float64), reference.centre))
 
     def align(self, start: Motion, *, steps: int, tolerance: float, threads: int | None) -> Aligned:

@@ -59,7 +59,7 @@ BATCH_VOXELS = 200_000
 class LevelField:
     """Displacement and its gradient (12, nz, ny, nx), in voxels of the full volume, on the grid of a level.
 
-    `noise` is that of the full volume, normalised, as far as the level can tell (see `texture`).
+    `noise` is that of the full volume, normalised, as far as the level can tell (see `texture`); NaN if not asked for.
     """
 
     values: "NDArray[np.float64]"
@@ -140,7 +140,8 @@ def find_start_values(
         reach = np.full(3, NEAR)
         if field is None and not found:
             reach = np.ceil(np.asarray(wide) / level.factor).astype(int) + 1
-        field = _measure_level(level, pyramid.reference, positions, guess, reach, threads=threads, progress=progress)
+        full = pyramid.reference if level is pyramid.levels[-1] else None
+        field = _measure_level(level, full, positions, guess, reach, threads=threads, progress=progress)
     assert field is not None  # there is always one level
     start = field.evaluate(points.astype(np.float64))
     if not found or (registration is not None and registration.distinctness < SETTLED):
@@ -150,7 +151,7 @@ def find_start_values(
 
 def _repeat(level: Level, field: LevelField, points: "NDArray[np.int64]", threads: int | None) -> "NDArray[np.bool_]":
     """Tell where the texture of the reference repeats itself within a few voxels."""
-    volume = np.nan_to_num(np.asarray(level.grey()[0].voxels[:]), nan=0.0)
+    volume = np.nan_to_num(np.asarray(level.grey(threads)[0].voxels[:]), nan=0.0)
     half = np.minimum(HALF, (np.asarray(volume.shape) - 3) // 4)
     reach = np.minimum(ECHO, (np.asarray(volume.shape) - 2 * half - 1) // 2)
     nodes = field.grid.points()
@@ -205,7 +206,7 @@ def _level_grid(level: Level, region: "tuple[NDArray[np.int64], NDArray[np.int64
 
 def _measure_level(
     level: Level,
-    full: Grey,
+    full: Grey | None,
     grid: Grid,
     guess: "NDArray[np.float64]",
     reach: "NDArray[np.int64]",
@@ -213,9 +214,12 @@ def _measure_level(
     threads: int | None,
     progress: bool,
 ) -> LevelField:
-    """Refine the points of a level, look for those that fail, and replace what remains by its neighbours."""
+    """Refine the points of a level, look for those that fail, and replace what remains by its neighbours.
+
+    The noise is measured where the `full` volume is given.
+    """
     factor, points = np.asarray(level.factor, np.float64), grid.points()
-    reference, deformed = level.grey()
+    reference, deformed = level.grey(threads)
     smallest = np.minimum(reference.shape, deformed.shape)
     half = np.minimum(HALF, (smallest - 3) // 4)
     matching = Matching(
@@ -241,7 +245,7 @@ def _measure_level(
         better = again.status == Status.VALID
         found.put(failed[better], again.take(better))
     cc = np.where(found.status == Status.VALID, found.cc, np.nan)
-    noise = level_noise(reference, full, factor, points, half, cc)
+    noise = np.nan if full is None else level_noise(reference, full, factor, points, half, cc)
     return LevelField(_clean(found, guess, scale, grid), grid, np.asarray(level.factor), noise)
 
 
