@@ -12,6 +12,7 @@ The packages take turns, and each number is the median over the turns.
 `motions`: volcorr when the volume is turned by 5 degrees about z, or compressed by 10 % along x, where subset rows run
 askew through the volume.
 `options`: quadratic subsets, quintic splines.
+`iterations`: what a point of 33^3 costs before its first iteration, and with each, on one thread.
 `starts`: the start values alone, where the motion is large; lost are points that the whole call does not find.
 `first`: the first call ever (kernels are compiled) and the first of a later process, with a small volume.
 `memory`: the peak of a process that holds two 8-bit volumes, less that of one that correlated two small ones.
@@ -36,7 +37,7 @@ from benchmarks.pairs import Pair, make_pair, middle
 from benchmarks.pictures import draw_bars
 
 SPACING = 16
-PARTS = ("calls", "motions", "options", "starts", "first", "memory")
+PARTS = ("calls", "motions", "options", "iterations", "starts", "first", "memory")
 SEARCH = {"spam": {"search": 4}, "al-dvc": {}}
 
 
@@ -171,6 +172,38 @@ def time_starts(pair: Pair, grid: PointGrid, motion: Motion, options: Any) -> tu
     return statistics.median(walls), error
 
 
+def measure_iterations(options: Any) -> list[dict[str, Any]]:
+    """Time the refinement of some points, whose start values are good, with a fixed number of iterations."""
+    from volcorr.icgn import Matching, refine
+    from volcorr.pyramid import make_pyramid
+    from volcorr.start_values import find_start_values
+
+    size, count = options.size, 256
+    pyramid = make_pyramid(*make_pair(size, compress(0.02, centre=middle(size)), snr=20), threads=options.threads)
+    points = PointGrid.inside((size,) * 3, margin=24, spacing=SPACING).points
+    points = points[(len(points) - count) // 2 :][:count]
+    start = find_start_values(pyramid, points, threads=options.threads).parameters
+    results = []
+    for shape, spline in (("affine", "cubic"), ("quadratic", "cubic"), ("affine", "quintic")):
+        padded = np.pad(start, ((0, 0), (0, 0), (0, 6 if shape == "quadratic" else 0)))
+
+        def cost(iterations: int, shape: str = shape, spline: str = spline, padded: np.ndarray = padded) -> float:
+            matching = Matching(half=(16,) * 3, shape=shape, spline=spline, max_iterations=iterations, tolerance=0.0)
+            seconds = []
+            for _ in range(options.repeats + 2):
+                begin = time.process_time()
+                refine(pyramid.reference, pyramid.deformed, points, padded, matching, threads=1)
+                seconds.append(time.process_time() - begin)
+            return min(seconds) / count
+
+        first, second, last = cost(0), cost(1), cost(4)
+        results.append(
+            {"case": f"{shape}, {spline}", "before": 1e3 * first, "one": 1e3 * (second - first)}
+            | {"each": 1e3 * (last - second) / 3}
+        )
+    return results
+
+
 def measure_first(options: Any) -> list[dict[str, Any]]:
     """Time calls in new processes: with an empty folder of compiled kernels, and with a full one."""
     pair = make_pair(64, compress(0.02, centre=middle(64)))
@@ -232,6 +265,12 @@ TABLES = {
         "kept": "{kept:.1%}",
         "random": "{random:.2e}",
     },
+    "iterations": {
+        "CPU ms a point": "{case}",
+        "before the first iteration, windows read": "{before:.2f}",
+        "first iteration": "{one:.2f}",
+        "each further one": "{each:.2f}",
+    },
     "starts": {
         "start values": "{case}",
         "spacing": "{spacing}",
@@ -281,6 +320,7 @@ def main() -> None:
         "calls": measure_calls,
         "motions": lambda chosen: measure_alone(chosen, part="motions"),
         "options": lambda chosen: measure_alone(chosen, part="options"),
+        "iterations": measure_iterations,
         "starts": measure_starts,
         "first": measure_first,
         "memory": measure_memory,
