@@ -33,7 +33,7 @@ from volcorr.repair import repair
 from volcorr.shapes import ShapeName
 from volcorr.start_values import StartValues, find_start_values
 from volcorr.static_pattern import static_contrast
-from volcorr.texture import least_deviation
+from volcorr.texture import least_correlation, least_deviation
 from volio.errors import InputError
 from volio.executors import make_executor
 from volio.memory import available_memory
@@ -67,7 +67,7 @@ def correlate(
     deformed_mask: "Volume | NDArray[Any] | None" = None,
     search: LengthLike | Sequence[LengthLike] | None = None,
     roi: Roi | None = None,
-    min_cc: float = 0.5,
+    min_cc: float | None = None,
     min_share: float = 0.5,
     noise: float | None = None,
     max_iterations: int = 30,
@@ -106,8 +106,9 @@ def correlate(
         volume and rotations of up to 15 degrees by itself.
     roi : three pairs of ints, optional
         Half-open voxel ranges along z, y, x of the reference in which the points lie.
-    min_cc : float, default: 0.5
-        Points whose zero-normalised cross-correlation ends below are invalid.
+    min_cc : float, optional
+        Points whose zero-normalised cross-correlation ends below are invalid. When not given: 0.5, or less where the
+        noise of the scans alone keeps the correlation near that.
     min_share : float, default: 0.5
         Least share of a subset's voxels that must be there: inside both volumes and masks, and finite.
     noise : float, optional
@@ -174,13 +175,13 @@ def correlate(
         spline=spline,
         max_iterations=max_iterations,
         tolerance=tolerance,
-        min_cc=min_cc,
         min_share=min_share,
         noise=0.0 if noise is None else noise / pyramid.reference.std,
     )
     with _stage("start values", seconds):
         begin = _start_values(pyramid, points, reach, threads=threads, progress=progress, checkpoint=checkpoint)
-        matching = replace(matching, min_std=least_deviation(begin.noise, min_cc))
+        least = least_correlation(begin.noise) if min_cc is None else min_cc
+        matching = replace(matching, min_cc=least, min_std=least_deviation(begin.noise, least))
     with make_executor(executor, threads=threads) as chosen, _stage("refinement", seconds):
         side_by_side = None if executor in (None, "serial", "threads") else chosen
         workers = 1 if side_by_side is None else getattr(chosen, "workers", 1)
@@ -217,7 +218,7 @@ def correlate(
         "deformed": dfm.name,
         "shape_function": shape,
         "spline": spline,
-        "min_cc": float(min_cc),
+        "min_cc": float(least),
         "min_share": float(min_share),
         "noise": "from the residual" if noise is None else float(noise),
         "max_iterations": int(max_iterations),
@@ -305,8 +306,10 @@ def _check_mask(value: "Volume | NDArray[Any] | None", name: str, shape: tuple[i
     return mask.data
 
 
-def _check_options(min_cc: float, min_share: float, noise: float | None, max_iterations: int, tolerance: float) -> None:
-    if not -1 <= min_cc <= 1:
+def _check_options(
+    min_cc: float | None, min_share: float, noise: float | None, max_iterations: int, tolerance: float
+) -> None:
+    if min_cc is not None and not -1 <= min_cc <= 1:
         raise InputError(f"min_cc must be between -1 and 1, got {min_cc}")
     if not 0.05 <= min_share <= 1:
         raise InputError(f"min_share must be between 0.05 and 1, got {min_share}")

@@ -156,7 +156,6 @@ def _lay_out(settings: DvcSettings, volumes: "Mapping[str, Volume]") -> _Work:
         spline=settings.spline,
         max_iterations=settings.max_iterations,
         tolerance=settings.tolerance,
-        min_cc=settings.min_cc,
         min_share=settings.min_share,
     )
     if settings.memory is None:

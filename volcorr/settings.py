@@ -53,8 +53,8 @@ class DvcSettings:
         Largest motion that is expected; found automatically where it is not given.
     roi : three pairs of ints, optional
         Voxel ranges ((z0, z1), (y0, y1), (x0, x1)) of the reference in which points are placed.
-    min_cc : float
-        Zero-normalised cross-correlation below which a point is not valid.
+    min_cc : float, optional
+        Zero-normalised cross-correlation below which a point is not valid; see `volcorr.correlate`.
     min_share : float
         Least share of a subset's voxels that must be there, from 0.05 to 1.
     noise : float, optional
@@ -111,7 +111,7 @@ class DvcSettings:
     spline: SplineName = "cubic"
     search: Lengths | None = None
     roi: Roi | None = None
-    min_cc: float = 0.5
+    min_cc: float | None = None
     min_share: float = 0.5
     noise: float | None = None
     max_iterations: int = 30
@@ -264,7 +264,7 @@ def _check_choice(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
 
 def _check_number(name: str, value: Any, allowed: Callable[[float], bool], words: str) -> None:
     """Refuse what is not a number that is allowed."""
-    if value is None and name == "noise":
+    if value is None and name in ("noise", "min_cc"):
         return
     if not (_is_number(value) and allowed(value)):
         raise InputError(f"{name} must be a number {words}, got {value!r}")

@@ -18,12 +18,14 @@ from volcorr.windows import Grey
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["fine_detail", "least_deviation", "level_noise"]
+__all__ = ["fine_detail", "least_correlation", "least_deviation", "level_noise"]
 
 #: Planes of the volume that are looked at for fine detail.
 PLANES = 9
 #: Subsets of a level whose variance is looked at.
 SUBSETS = 120
+#: Least correlation of a match, and share of what noise leaves of a perfect one's.
+LEAST_CC, NOISY_SHARE = 0.5, 0.7
 #: A subset is not tried where its noise alone would keep its correlation below this share of the least one accepted.
 HOPELESS = 0.6
 #: Least grey deviation of a subset, as a share of the volume's, where there is no noise.
@@ -69,6 +71,14 @@ def _variance(level: Grey, point: "NDArray[np.int64]", half: "NDArray[Any]") -> 
     box = tuple(slice(max(int(c - h), 0), int(c + h) + 1) for c, h in zip(point, half, strict=True))
     values = (np.asarray(level.voxels[box], np.float64) - level.mean) / level.std
     return float(np.nan_to_num(values, nan=0.0).var())
+
+
+def least_correlation(noise: float) -> float:
+    """Return the correlation below which a match is not believed, where nobody said it.
+
+    Noise alone, of this deviation in both volumes, normalised, keeps that of perfect matches at 1 / (1 + noise²).
+    """
+    return min(LEAST_CC, NOISY_SHARE / (1 + noise**2))
 
 
 def least_deviation(noise: float, min_cc: float) -> float:

@@ -302,6 +302,19 @@ def test_subsets_cut_by_a_mask_in_noise_match_in_all_their_parts(reference, defo
     assert (fields["status"] == Status.VALID).sum() > 50
 
 
+def test_noise_as_strong_as_the_texture(reference, deformed):
+    rng = np.random.default_rng(5)
+    noisy = [grey + rng.normal(0, STD, SHAPE) for grey in (reference, deformed)]
+    fields = correlate(*noisy, subset_size=25, spacing=10, progress=False)
+    assert share_valid(fields, limit=0.5) > 0.95
+    assert fields.attrs["min_cc"] < 0.45
+    strict = correlate(*noisy, subset_size=25, spacing=10, min_cc=0.7, progress=False)
+    assert strict.attrs["min_cc"] == 0.7
+    assert not (strict["status"] == Status.VALID).any()
+    clean = correlate(reference, deformed, **QUICK)
+    assert clean.attrs["min_cc"] == pytest.approx(0.5)
+
+
 def test_missing_regions_and_masks(reference, deformed):
     holes = [v.copy() for v in (reference, deformed)]
     holes[0][:24, :30] = np.nan
