@@ -1,7 +1,7 @@
 """Filtered back projection: speed and error, beside algotom and ASTRA, on the same rows in one run.
 
     python -m benchmarks.back_projection --peers ~/peers/bin/python
-    python -m benchmarks.back_projection --sizes 512 --seeds 3 --parts speed
+    python -m benchmarks.back_projection --sizes 512 --parts speed
 
 The specimen is analytic: a disc full of particles, its line integrals averaged over the detector bins, and its truth
 averaged over the pixels; other seeds place other particles. Parts:
@@ -9,8 +9,8 @@ averaged over the pixels; other seeds place other particles. Parts:
 `speed`: slices a second of the whole call, from rows in memory to slices, with the error against the truth. The peers
 get fewer slices, and CPU seconds a slice are what is compared. Compiling is not counted.
 `latency`: a single slice, as for a preview.
-`accuracy`: filters, half a turn and ±70 degrees, without noise and with that of 10000 photons, over seeds; and a
-packing of spheres.
+
+Filters, ranges and noise are those of `benchmarks.reconstruction_accuracy`.
 
 RMSE is in 1/pixel (particles are 0.008, the matrix 0.002) inside 92 % of the width; slope is how much of a difference
 between two places comes back, mean the ratio of the means.
@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from acquisition.projections import EllipsePhantom, SpherePhantom, expose
+from acquisition.projections import EllipsePhantom, expose
 from benchmarks.engines import machine, make_parser, save_report, tabulate
 from benchmarks.pictures import draw_bars, draw_maps
 from recon.reconstruction import reconstruct
@@ -34,7 +34,7 @@ from recon.scan import Scan
 
 ANGLES = {128: 201, 256: 401, 512: 801, 1024: 1501, 2048: 2001}
 PEER_SLICES = 2
-PARTS = ("speed", "latency", "accuracy")
+PARTS = ("speed", "latency")
 
 
 def directions(size: int, *, limited: bool = False) -> np.ndarray:
@@ -63,13 +63,15 @@ def judge(image: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     }
 
 
-def run_peer(package: str, python: Path, lines: np.ndarray, angles: np.ndarray, threads: int) -> dict[str, Any]:
-    """Reconstruct copies of a slice with a peer, in the environment of the interpreter `python`."""
+def run_peer(
+    package: str, python: Path, rows: np.ndarray, angles: np.ndarray, threads: int, *, filter: str = "ramp"
+) -> dict[str, Any]:
+    """Reconstruct rows (angle, slice, column) with a peer, in the environment of the interpreter `python`."""
     program = Path(__file__).parent / "peers" / "run_fbp.py"
     with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder, "projections.npy"), np.repeat(lines[:, None], PEER_SLICES, axis=1))
+        np.save(Path(folder, "projections.npy"), rows)
         np.save(Path(folder, "angles.npy"), angles)
-        settings = {"center": 0.5 * (lines.shape[1] - 1), "threads": threads}
+        settings = {"center": 0.5 * (rows.shape[2] - 1), "threads": threads, "filter": filter}
         Path(folder, "settings.json").write_text(json.dumps(settings))
         done = subprocess.run([python, program, package, folder], capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -78,20 +80,26 @@ def run_peer(package: str, python: Path, lines: np.ndarray, angles: np.ndarray, 
             return {
                 "package": package,
                 "version": str(found["version"]),
-                "wall": float(found["wall"]) / PEER_SLICES,
-                "cpu": float(found["cpu"]) / PEER_SLICES,
-                "slice": found["slices"][0],
+                "wall": float(found["wall"]) / rows.shape[1],
+                "cpu": float(found["cpu"]) / rows.shape[1],
+                "slices": found["slices"],
             }
 
 
-def run_ours(lines: np.ndarray, angles: np.ndarray, *, slices: int, threads: int, **options: Any) -> dict[str, Any]:
-    """Reconstruct copies of a slice."""
-    scan = Scan(np.repeat(lines[:, None], slices, axis=1), angles, center=0.5 * (lines.shape[1] - 1))
+def run_ours(rows: np.ndarray, angles: np.ndarray, *, threads: int, **options: Any) -> dict[str, Any]:
+    """Reconstruct rows (angle, slice, column)."""
+    scan = Scan(rows, angles, center=0.5 * (rows.shape[2] - 1))
     wall, cpu = time.perf_counter(), time.process_time()
     volume = reconstruct(scan, threads=threads, progress=False, **options)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    found = {"package": "volcorr", "version": version("volcorr"), "wall": wall / slices, "cpu": cpu / slices}
-    return found | {"slice": volume.data[0]}
+    count = rows.shape[1]
+    found = {"package": "volcorr", "version": version("volcorr"), "wall": wall / count, "cpu": cpu / count}
+    return found | {"slices": volume.data}
+
+
+def copies(lines: np.ndarray, number: int) -> np.ndarray:
+    """Return rows (angle, slice, column) of equal slices."""
+    return np.repeat(lines[:, None], number, axis=1)
 
 
 def measure_speed(options: Any) -> list[dict[str, Any]]:
@@ -101,18 +109,19 @@ def measure_speed(options: Any) -> list[dict[str, Any]]:
         phantom, angles = EllipsePhantom.electrode(size), directions(size)
         lines, truth = phantom.project(angles, columns=size), phantom.render(size)
         slices = {2048: 16, 1024: 32}.get(size, 64)
-        run_ours(lines, angles, slices=1, threads=options.threads)
+        run_ours(copies(lines, 1), angles, threads=options.threads)
         best: dict[str, dict[str, Any]] = {}
         for turn in range(options.repeats):
-            runs = [run_ours(lines, angles, slices=slices, threads=options.threads)]
+            runs = [run_ours(copies(lines, slices), angles, threads=options.threads)]
             if options.peers and turn < 2:
-                runs += [run_peer(name, options.peers, lines, angles, options.threads) for name in options.packages]
+                few = copies(lines, PEER_SLICES)
+                runs += [run_peer(name, options.peers, few, angles, options.threads) for name in options.packages]
             for one in runs:
                 known = best.setdefault(one["package"], one)
                 best[one["package"]] = known | {key: min(known[key], one[key]) for key in ("wall", "cpu")}
         ours = best["volcorr"]
         for one in best.values():
-            found = {key: value for key, value in one.items() if key != "slice"} | judge(one["slice"], truth)
+            found = {key: value for key, value in one.items() if key != "slices"} | judge(one["slices"][0], truth)
             found |= {"case": f"{size}² × {angles.size}", "rate": 1 / one["wall"], "cpu_ms": 1e3 * one["cpu"]}
             results.append(found | {"faster": one["cpu"] / ours["cpu"], "faster_wall": one["wall"] / ours["wall"]})
     return results
@@ -124,43 +133,9 @@ def measure_latency(options: Any) -> list[dict[str, Any]]:
     for size in options.sizes:
         phantom, angles = EllipsePhantom.electrode(size), directions(size)
         lines = phantom.project(angles, columns=size)
-        runs = [run_ours(lines, angles, slices=1, threads=options.threads) for _ in range(5)]
+        runs = [run_ours(copies(lines, 1), angles, threads=options.threads) for _ in range(5)]
         wall = min(one["wall"] for one in runs)
         results.append({"case": f"{size}² × {angles.size}", "wall_ms": 1e3 * wall})
-    return results
-
-
-def measure_accuracy(options: Any) -> list[dict[str, Any]]:
-    """Hold filters and packages against the truth, over specimens and noise."""
-    size = options.sizes[0]
-    results = []
-    for title, limited, photons in (
-        ("180°", False, 0),
-        ("180°, 10⁴ photons", False, 1e4),
-        ("±70°", True, 0),
-        ("packing, 180°", False, 0),
-        ("packing, 180°, 10⁴ photons", False, 1e4),
-    ):
-        angles = directions(size, limited=limited)
-        found: dict[str, list[dict[str, float]]] = {}
-        for seed in range(options.seeds):
-            if title.startswith("packing"):
-                phantom = SpherePhantom.electrode(size, height=size // 4, seed=seed, particles=800).slice(0.0)
-            else:
-                phantom = EllipsePhantom.electrode(size, seed=seed)
-            lines, truth = phantom.project(angles, columns=size), phantom.render(size)
-            if photons:
-                lines = add_noise(lines, photons=photons, seed=seed)
-            for name in ("ramp", "shepp-logan", "hann", "parzen"):
-                image = run_ours(lines, angles, slices=1, threads=options.threads, filter=name)["slice"]
-                found.setdefault(f"volcorr, {name}", []).append(judge(image, truth))
-            for name in options.packages if options.peers else ():
-                image = run_peer(name, options.peers, lines, angles, options.threads)["slice"]
-                found.setdefault(f"{name}, ramp", []).append(judge(image, truth))
-        for name, each in found.items():
-            means = {key: float(np.mean([one[key] for one in each])) for key in each[0]}
-            spread = float(np.ptp([one["rmse"] for one in each]))
-            results.append({"case": title, "name": name, "seeds": len(each), "rmse_spread": spread} | means)
     return results
 
 
@@ -177,14 +152,6 @@ TABLES = {
         "(wall)": "{faster_wall:.1f}",
     },
     "latency": {"one slice of": "{case}", "ms": "{wall_ms:.0f}"},
-    "accuracy": {
-        "scan": "{case}",
-        "package, filter": "{name}",
-        "RMSE 10⁻⁴": "{rmse:.3f}",
-        "spread over seeds": "{rmse_spread:.3f}",
-        "slope": "{slope:.4f}",
-        "mean": "{mean:.4f}",
-    },
 }
 
 
@@ -197,8 +164,8 @@ def draw_slices(options: Any, path: Path) -> None:
     for row, title, limited in ((0, "180°", False), (1, "±70°", True)):
         angles = directions(size, limited=limited)
         lines = phantom.project(angles, columns=size)
-        image = run_ours(lines, angles, slices=1, threads=options.threads)["slice"]
-        noisy = run_ours(add_noise(lines, photons=1e4, seed=0), angles, slices=1, threads=options.threads)["slice"]
+        both = np.stack([lines, add_noise(lines, photons=1e4, seed=0)], axis=1)
+        image, noisy = run_ours(both, angles, threads=options.threads)["slices"]
         for values, name in ((image, title), (noisy, f"{title}, 10⁴ photons")):
             rows[row].append({"values": values, "title": name, "limits": (0, 0.011), "cmap": "gray"})
         if row == 0:
@@ -217,13 +184,12 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, help="Python of an environment with algotom and astra-toolbox")
     parser.add_argument("--packages", nargs="*", choices=["algotom", "astra"], default=["algotom", "astra"])
     parser.add_argument("--sizes", type=int, nargs="+", choices=ANGLES, default=[512, 1024])
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
     if options.quick:
-        options.sizes, options.seeds, options.repeats = [128], 1, 1
-    measures = {"speed": measure_speed, "latency": measure_latency, "accuracy": measure_accuracy}
+        options.sizes, options.repeats = [128], 1
+    measures = {"speed": measure_speed, "latency": measure_latency}
     report: dict[str, Any] = {"machine": machine()}
     for part in options.parts:
         report[part] = measures[part](options)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.projections import EllipsePhantom
+from benchmarks.pictures import draw_maps
 from recon.axis import find_axis
 from recon.axis_sharpness import reconstruct_candidates
 from recon.corrections import correct
@@ -153,8 +154,23 @@ def draw_pictures(pictures: dict[str, Images], data: Path | None, folder: Path) 
     panels = [(name, image[60:260, 60:260]) for name, image in zip(names, tried.slices, strict=True)]
     draw_panels(panels, folder / "corrections_axis.png", title="A slice with five rotation axes", columns=5)
     pair = [reconstruct_candidates(s, angles, places[2:3], size=440).slices[0] for s in (row, even)]
-    panels = [("before", pair[0]), ("after", pair[1]), ("difference", pair[0] - pair[1])]
-    draw_panels(panels, folder / "corrections_tooth.png", title="Rings of a real scan", columns=3)
+    draw_tooth(pair[0], pair[1], folder / "corrections_tooth.png")
+
+
+def draw_tooth(before: Images, after: Images, path: Path) -> None:
+    """Draw a slice before and after its rings were removed, the middle of both closer, and what was taken."""
+    middle, close = 0.5 * (len(before) - 1), slice(len(before) // 2 - 60, len(before) // 2 + 60)
+    low, high = (float(v) for v in np.percentile(before, [1, 99.8]))
+    grey = {"cmap": "gray", "limits": (low, high), "label": "attenuation (1/pixel)", "extend": "both"}
+    reach = 0.12 * (high - low)
+    taken = {"cmap": "RdBu_r", "limits": (-reach, reach), "label": "difference (1/pixel)", "extend": "both"}
+    rows = []
+    for part, edge in ((slice(None), middle + 0.5), (close, 60.0)):
+        images = (("before", before, grey), ("after", after, grey), ("before less after", before - after, taken))
+        extent = {"extent": (-edge, edge, -edge, edge)}
+        rows.append([style | extent | {"values": image[part, part], "title": name} for name, image, style in images])
+    text = ["tooth.h5, 181 projections, method all, slightly smoothed", "distances from the axis; below the middle"]
+    draw_maps(rows, path, title="Rings of a real scan", lines=text, extent=(0, 1, 0, 1))
 
 
 def main() -> None:

@@ -153,7 +153,7 @@ def measure_specimens(options: Any) -> list[dict[str, Any]]:
         found: dict[str, tuple[list[np.ndarray], str]] = {}
         for window in ("ramp", "hann"):
             slices = [
-                run_ours(rows[:, k], angles, slices=1, threads=options.threads, filter=window)["slice"]
+                run_ours(rows[:, k : k + 1], angles, threads=options.threads, filter=window)["slices"][0]
                 for k in range(options.seeds)
             ]
             found[f"FBP, {window}"] = (slices, "-")

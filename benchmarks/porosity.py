@@ -2,36 +2,44 @@
 
     python -m benchmarks.porosity --peers ~/peers/bin/python
     python -m benchmarks.porosity --parts speed --size 256
+    python -m benchmarks.porosity --parts large --folder FOLDER_WITH_8_GB
 
 Volumes are thresholded Gaussian noise with a porosity of 0.5. Parts:
 
 `speed`: every job in a process of its own, on the same file, the packages in turns; compiling is not counted. `cpsd`
 is the pore size distribution (PoreSpy: integer radii only), `mip` the intrusion from all six faces (PoreSpy: integer
-radii), `distance` the squared distance map (edt, in C++). `coarse` has pores with twice the radius.
+radii), `distance` the squared distance map (edt, in C++). `coarse` has pores of up to 60 voxels radius; `mip large`
+is the intrusion of the volume of `cpsd`.
 `chunks`: a volume on disk, in chunks with little memory, against the same in one piece.
+`large`: 1500 x 1500 x 1200 voxels on disk, watched from outside, against a cube of `--size`; not part of a plain run.
 `exact`: many small random volumes against brute force, voxel by voxel.
-`voxels`: spheres, cylinders and slits at random positions: how far measured radii are from the true ones.
+`voxels`: pores of known form at random positions: how far measured radii are from the true ones.
 """
 
 import json
+import logging
 import math
 import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.engines import machine, make_parser, save_report, tabulate
-from benchmarks.pictures import draw_curves
+from benchmarks.engines import make_parser, save_report, tabulate
+from benchmarks.large_pores import measure_file, measure_large
+from benchmarks.pore_brute_force import compare_random
+from benchmarks.voxel_error import draw_voxel_error, measure_voxels
 
 PARTS = ("speed", "chunks", "exact", "voxels")
+#: What is measured only when it is asked for.
+MORE_PARTS = ("large",)
 PEER = Path(__file__).parent / "peers" / "run_porosity.py"
-#: Job, and standard deviation of the Gaussian by the edge of the volume over 512.
-JOBS = {"cpsd": 6.4, "cpsd coarse": 12.8, "mip": 6.4, "distance": 6.4}
+#: Job, and standard deviation of the Gaussian in a volume of 512 voxels along an edge.
+JOBS = {"cpsd": 6.4, "cpsd coarse": 21.0, "mip": 6.4, "mip large": 6.4, "distance": 6.4}
 
 
 def make_blobs(edge: int, width: float, seed: int = 0) -> np.ndarray:
@@ -82,12 +90,13 @@ def measure_speed(options: Any) -> list[dict[str, Any]]:
     results = []
     for name in options.jobs:
         job, edge = name.split()[0], options.size // (2 if name == "mip" else 1)
+        alone = name in ("cpsd coarse", "mip large") and not options.slow
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "pores.npy")
             np.save(file, make_blobs(edge, JOBS[name] * (1 if name == "mip" else options.size / 512)))
             ours = [sys.executable, "-m", "benchmarks.porosity", "--job", job, "--file", file]
             commands = {"volcorr": [*ours, "--threads", options.threads]}
-            if options.peers and not (name == "cpsd coarse" and not options.slow):
+            if options.peers and not alone:
                 commands["peer"] = [options.peers, PEER, job, file, options.threads]
             runs: dict[str, list[dict[str, Any]]] = {}
             for _ in range(options.repeats):
@@ -122,96 +131,6 @@ def measure_chunks(options: Any) -> list[dict[str, Any]]:
     return results
 
 
-def brute_levels(squared: np.ndarray, edges: tuple[float, ...], inlet: np.ndarray | None) -> np.ndarray:
-    """Return squared radii level by level: erode, keep what hangs together with the inlet if there is one, dilate."""
-    from scipy import ndimage
-
-    out = np.zeros(squared.shape, np.int64)
-    for level in np.unique(squared[squared > 0])[::-1]:
-        kept = squared >= level
-        if inlet is not None:
-            numbers, _ = ndimage.label(kept)
-            kept = np.isin(numbers, np.setdiff1d(numbers[inlet], 0))
-        if kept.any():
-            distance = np.rint(ndimage.distance_transform_edt(~kept, sampling=edges) ** 2)
-            out[(out == 0) & (distance < level)] = level
-    return out
-
-
-def measure_exact(options: Any) -> list[dict[str, Any]]:
-    """Count the voxels that differ from brute force, in random volumes with random voxels, up to 64 along an edge."""
-    from scipy import ndimage
-
-    from porosity import mip, pore_size_distribution
-
-    rng = np.random.default_rng(1)
-    results = {name: {"what": name, "volumes": 0, "voxels": 0, "different": 0} for name in ("pore sizes", "intrusion")}
-    for _ in range(5 if options.quick else 40):
-        shape = tuple(rng.integers(1, 65, 3))
-        edges = tuple(int(e) for e in rng.integers(1, 4, 3))
-        noise = ndimage.gaussian_filter(rng.normal(size=shape), rng.uniform(0, 3))
-        pores = noise > np.quantile(noise, rng.uniform(0.1, 0.9))
-        if not pores.any() or pores.all():
-            continue
-        squared = np.rint(ndimage.distance_transform_edt(pores, sampling=edges) ** 2).astype(np.int64)
-        inlet = np.zeros(shape, bool)
-        inlet[0] = True
-        for name, call, faces in (
-            ("pore sizes", pore_size_distribution, None),
-            ("intrusion", partial(mip, inlet="z-"), inlet),
-        ):
-            truth = np.bincount(brute_levels(squared, edges, faces)[pores])
-            curve = call(pores, voxel_size=edges, threads=options.threads)
-            counts = np.zeros(max(len(truth), round(float(curve.radius[-1] ** 2)) + 1), np.int64)
-            counts[: len(truth)] = -truth
-            counts[np.rint(curve.radius**2).astype(int)] += np.rint(curve.volumes / np.prod(edges)).astype(int)
-            results[name]["volumes"] += 1
-            results[name]["voxels"] += pores.size
-            results[name]["different"] += int(np.abs(counts).sum())
-    return list(results.values())
-
-
-def measure_voxels(options: Any) -> list[dict[str, Any]]:
-    """Measure spheres, cylinders and slits of random radii at random positions, with and without grey values."""
-    from porosity import pore_size_distribution
-
-    rng = np.random.default_rng(2)
-    results = []
-    for shape in ("sphere", "cylinder", "slit"):
-        for radius in (3.0, 5.0, 8.0, 12.0) if options.quick else (3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 12.0, 16.0):
-            errors, mended = [], []
-            for _ in range(6 if options.quick else 16):
-                true = radius + rng.uniform(-0.5, 0.5)
-                distance = inside_distance(shape, true, rng)
-                grey = np.clip(0.5 - distance, 0, 1)  # the share of solid of a voxel, nearly
-                sizes = pore_size_distribution(distance > 0, voxel_size=1.0, grey=grey, threshold=0.5)
-                errors.append(sizes.r50 - true)
-                mended.append(sizes.sub_voxel.r50 - true)
-            results.append(
-                {
-                    "shape": shape,
-                    "radius": radius,
-                    "error": float(np.mean(errors)),
-                    "scatter": float(np.std(errors, ddof=1)),
-                    "mended": float(np.mean(mended)),
-                    "mended_scatter": float(np.std(mended, ddof=1)),
-                }
-            )
-    return results
-
-
-def inside_distance(shape: str, radius: float, rng: np.random.Generator) -> np.ndarray:
-    """Return how deep each voxel is inside a pore of known form (z, y, x), negative outside."""
-    edge = int(2 * radius) + 9
-    middle = (edge - 1) / 2 + rng.uniform(-0.5, 0.5, 3)
-    away = np.stack(np.meshgrid(*[np.arange(edge)] * 3, indexing="ij"), -1) - middle
-    if shape == "sphere":
-        return radius - np.sqrt((away**2).sum(-1))
-    if shape == "cylinder":
-        return radius - np.sqrt((away[..., 1:] ** 2).sum(-1))
-    return radius - np.abs(away[..., 0])
-
-
 TABLES = {
     "speed": {
         "job": "{job}, {edge}³",
@@ -231,72 +150,81 @@ TABLES = {
         "ns a voxel": "{per_voxel:.0f}",
         "equal to one piece": "{equal}",
     },
+    "large": {
+        "on disk": "{shape}",
+        "CPU s": "{cpu:.0f}",
+        "wall s": "{wall:.0f}",
+        "peak MB, from outside": "{megabytes:.0f}",
+        "CPU ns a voxel": "{per_voxel:.0f}",
+        "to the first": "{ratio:.2f}",
+        "mean": "{mean:.4f}",
+        "r50": "{r50:.4f}",
+    },
     "exact": {
         "what": "{what}",
         "random volumes": "{volumes}",
         "voxels": "{voxels}",
-        "different from brute force": "{different}",
+        "largest": "{largest}",
+        "voxels that differ from brute force": "{different}",
+        "kinds": "{kinds}",
     },
     "voxels": {
-        "pore": "{shape}",
+        "pore": "{form}",
+        "what is measured": "{what}",
         "radius": "{radius:g}",
-        "r50 is off by": "{error:+.2f} ± {scatter:.2f}",
+        "it is off by": "{error:+.2f} ± {scatter:.2f}",
         "with grey values": "{mended:+.2f} ± {mended_scatter:.2f}",
     },
 }
 
 
-def draw(results: list[dict[str, Any]], path: Path) -> None:
-    """Draw the error of the radius against the radius."""
-    panels = []
-    for key, title in (("error", "Segmented voxels"), ("mended", "With grey values")):
-        curves = {}
-        for shape in ("sphere", "cylinder", "slit"):
-            chosen = [one for one in results if one["shape"] == shape]
-            spread = [one["scatter" if key == "error" else "mended_scatter"] for one in chosen]
-            curves[shape] = ([one["radius"] for one in chosen], [one[key] for one in chosen], spread)
-        panels.append(
-            {
-                "curves": curves,
-                "title": title,
-                "xlabel": "true radius (voxel)",
-                "ylabel": "r50 is off by (voxel)",
-                "ylim": (-1.2, 1.2),
-                "level": 0.0,
-            }
-        )
-    lines = [
-        "Spheres, cylinders and slits, radii within half a voxel, random positions; bands: scatter of one measurement"
-    ]
-    draw_curves(panels, path, title="What voxels do to a radius", lines=lines)
-
-
 def main() -> None:
     """Run from the command line."""
+    options = read_options()
+    if options.job == "large":
+        print(json.dumps(measure_file(options.file, options.kept, memory=options.memory, threads=options.threads)))
+        return
+    if options.job:
+        print(json.dumps(run_job(options.job, options.file, options.threads)))
+        return
+    logging.getLogger("porosity").setLevel(logging.ERROR)  # small volumes have no interior
+    options.size = options.size or (128 if options.quick else 512)
+    options.repeats = 1 if options.quick else options.repeats
+    measures: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "speed": lambda: measure_speed(options),
+        "chunks": lambda: measure_chunks(options),
+        "large": lambda: measure_large(options),
+        "exact": lambda: compare_random(24 if options.quick else options.volumes, threads=options.threads),
+        "voxels": lambda: measure_voxels(quick=options.quick),
+    }
+    report: dict[str, Any] = {part: measures[part]() for part in options.parts}
+    table = "\n\n".join(tabulate(report[part], TABLES[part]) for part in options.parts)
+    save_report(options.output, report, table)
+    if "voxels" in report:
+        draw_voxel_error(report["voxels"], (options.pictures or options.output.parent) / "pore_size_voxels.png")
+
+
+def read_options() -> Any:
+    """Return the options of the command line."""
     parser = make_parser(__doc__, "porosity")
     parser.add_argument("--peers", type=Path, help="Python of an environment with porespy==3.2.0 and edt")
     parser.add_argument("--size", type=int, help="edge of the volumes in voxels; 512 without it")
     parser.add_argument("--repeats", type=int, default=3, help="turns; the least CPU time counts")
-    parser.add_argument("--slow", action="store_true", help="PoreSpy on coarse pores too: many minutes")
+    parser.add_argument("--volumes", type=int, default=320, help="random volumes of the part `exact`")
+    parser.add_argument("--slow", action="store_true", help="PoreSpy on coarse pores and 512³ intrusion: many minutes")
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=[*PARTS, *MORE_PARTS], default=list(PARTS))
     parser.add_argument("--pictures", type=Path, help="folder of the picture; that of the output without it")
-    parser.add_argument("--job", help="used by the benchmark itself: do one job")
-    parser.add_argument("--file", type=Path, help="used by the benchmark itself: the volume")
-    options = parser.parse_args()
-    if options.job:
-        print(json.dumps(run_job(options.job, options.file, options.threads)))
-        return
-    options.size = options.size or (128 if options.quick else 512)
-    options.repeats = 1 if options.quick else options.repeats
-    measures = {"speed": measure_speed, "chunks": measure_chunks, "exact": measure_exact, "voxels": measure_voxels}
-    report: dict[str, Any] = {"machine": machine()}
-    for part in options.parts:
-        report[part] = measures[part](options)
-    table = "\n\n".join(tabulate(report[part], TABLES[part]) for part in options.parts)
-    save_report(options.output, report, table)
-    if "voxels" in report:
-        draw(report["voxels"], (options.pictures or options.output.parent) / "pore_size_voxels.png")
+    large = parser.add_argument_group("part `large`")
+    large.add_argument("--shape", type=int, nargs=3, default=(1500, 1500, 1200), help="voxels along z, y, x")
+    large.add_argument("--memory", default="2GB", help="what the chunks may take")
+    large.add_argument("--folder", type=Path, help="where the volume is written for the time being")
+    large.add_argument("--kill-after", type=float, help="kill the run after so many seconds, then go on from there")
+    own = parser.add_argument_group("used by the benchmark itself")
+    own.add_argument("--job", help="do one job")
+    own.add_argument("--file", type=Path, help="the volume")
+    own.add_argument("--kept", type=Path, help="where finished chunks are kept")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -98,38 +98,45 @@ def _is_lower(field, labels, p, q, sides, width):
     return False
 
 
+@inner
+def _cross(field, labels, z, y, axis, found, count):
+    """Add the throats from a row to the next voxels along an axis to found[count:]; return how many there are then."""
+    after = 1 if axis == 2 else 0
+    k, j = z + (axis == 0), y + (axis == 1)
+    one_row, other_row = labels[z, y], labels[k, j, after:]
+    one_field, other_field = field[z + 1, y + 1, 1:], field[k + 1, j + 1, 1 + after :]
+    sides = ((axis + 1) % 3, (axis + 2) % 3)
+    for x in range(labels.shape[2] - after):
+        one, other = one_row[x], other_row[x]
+        if one == other or one < 0 or other < 0:
+            continue
+        width = min(one_field[x], other_field[x])
+        if not _is_lower(field, labels, (z, y, x), (k, j, x + after), sides, width):
+            found[count, 0], found[count, 1], found[count, 2] = one, other, width
+            count += 1
+    return count
+
+
 @jit
 def find_throats(field, labels, first, last):
     """Return throats (n, 3), two labels and the squared radius, that begin in planes first ... last - 1.
 
     Between two summits only the local widest are kept.
     """
-    _, size_y, size_x = labels.shape
+    size_z, size_y, size_x = labels.shape
     found = np.empty((1024, 3), np.int32)
     count = 0
     for z in range(first, last):
         for y in range(size_y):
-            for x in range(size_x):
-                one = labels[z, y, x]
-                if one < 0:
-                    continue
-                for axis in range(3):
-                    q = (z + (axis == 0), y + (axis == 1), x + (axis == 2))
-                    if q[axis] >= labels.shape[axis]:
-                        continue
-                    other = labels[q]
-                    if other < 0 or other == one:
-                        continue
-                    width = min(field[z + 1, y + 1, x + 1], field[q[0] + 1, q[1] + 1, q[2] + 1])
-                    sides = ((axis + 1) % 3, (axis + 2) % 3)
-                    if _is_lower(field, labels, (z, y, x), q, sides, width):
-                        continue
-                    if count == found.shape[0]:
-                        more = np.empty((2 * count, 3), np.int32)
-                        more[:count] = found
-                        found = more
-                    found[count, 0], found[count, 1], found[count, 2] = one, other, width
-                    count += 1
+            if count + 3 * size_x > found.shape[0]:
+                more = np.empty((2 * found.shape[0] + 3 * size_x, 3), np.int32)
+                more[:count] = found[:count]
+                found = more
+            count = _cross(field, labels, z, y, 2, found, count)
+            if y + 1 < size_y:
+                count = _cross(field, labels, z, y, 1, found, count)
+            if z + 1 < size_z:
+                count = _cross(field, labels, z, y, 0, found, count)
     return found[:count].copy()
 
 

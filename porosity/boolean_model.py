@@ -38,9 +38,9 @@ class BooleanModel:
     density: float
 
     def __post_init__(self) -> None:
-        if not (self.radius > 0 and self.density > 0):
+        if not (0 < self.radius < np.inf and 0 < self.density < np.inf):
             raise InputError(
-                f"radius and density of the spheres must be positive, got {self.radius!r} and {self.density!r}"
+                f"radius and density of spheres must be positive and finite, got {self.radius!r} and {self.density!r}"
             )
 
     @classmethod
@@ -105,7 +105,17 @@ class BooleanModel:
             Shape (z, y, x) of the volume.
         seed : int
             Seed of the random places.
+
+        Raises
+        ------
+        InputError
+            If a sphere is too large for the volume.
         """
+        if min(shape) < 2 * int(self.radius) + 4:
+            raise InputError(
+                f"spheres of radius {self.radius:g} are too large for a volume of {tuple(shape)}: "
+                f"each edge must have {2 * int(self.radius) + 4} voxels at least"
+            )
         rng = np.random.default_rng(seed)
         size = np.array(shape)
         pores = np.ones(tuple(shape), bool)

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from porosity.distance import FAR, Walls, check_largest, fill_distances, inner_part, length_of, lower_to_walls
+from porosity.distance import (
+    FAR,
+    Walls,
+    check_largest,
+    check_walls,
+    fill_distances,
+    inner_part,
+    length_of,
+    lower_to_walls,
+)
 from porosity.painting import count_levels, paint_balls, reach_of
 from porosity.pore_space import PoreSpace, Triple
 from volio import InputError, LazyArray, Progress, available_memory, default_threads, parse_memory, run_resumable
@@ -114,6 +123,7 @@ def find_largest(space: PoreSpace, *, walls: Walls, chunking: Chunking) -> int:
     InputError
         If there is no pore, or no wall at all.
     """
+    check_walls(walls)
     boxes = chunking.boxes(space.shape, (2 * FIRST_HALO,) * 3)
     found = _run(_FindLargest(space, walls), boxes, chunking, "distances")
     largest = max(int(result["largest"]) for result in found)

@@ -27,6 +27,7 @@ __all__ = [
     "DistanceMap",
     "Walls",
     "check_largest",
+    "check_walls",
     "fill_distances",
     "inner_part",
     "length_of",
@@ -120,8 +121,7 @@ def measure_field(space: PoreSpace, *, walls: Walls, threads: int | None) -> tup
     InputError
         If there is no pore, or no wall at all.
     """
-    if walls not in ("none", "all"):
-        raise InputError(f"walls must be none or all, got {walls!r}")
+    check_walls(walls)
     data = np.asarray(space.data[...] if space.is_lazy else space.data)
     field, largest = fill_distances(data, space.weights, threads=threads)
     if walls == "all":
@@ -129,6 +129,12 @@ def measure_field(space: PoreSpace, *, walls: Walls, threads: int | None) -> tup
         largest = lower_to_walls(inner_part(field), whole, space)
     check_largest(largest)
     return field, largest
+
+
+def check_walls(walls: str) -> None:
+    """Refuse a word that says nothing about walls."""
+    if walls not in ("none", "all"):
+        raise InputError(f"walls must be none or all, got {walls!r}")
 
 
 def check_largest(largest: int) -> None:
@@ -199,6 +205,8 @@ def length_of(squared: NDArray[Any], step: float) -> NDArray[np.float32]:
 
 def parts(size: int, threads: int | None) -> list[tuple[int, int]]:
     """Cut 0 ... size - 1 into ranges (first, end), four for each thread."""
+    if threads is not None and (threads < 1 or threads % 1 != 0):
+        raise InputError(f"threads must be a whole number from 1 on, got {threads!r}")
     number = min(size, 4 * (threads or default_threads()))
     bounds = np.linspace(0, size, number + 1).astype(int)
     return [(int(a), int(b)) for a, b in itertools.pairwise(bounds)]

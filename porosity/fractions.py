@@ -171,6 +171,8 @@ def _phases(labels: Labels, phases: Sequence[int] | None) -> tuple[int, ...]:
                 "name the phases, or use measure_particles"
             )
         return tuple(int(one) for one in present)
+    if len(set(phases)) != len(phases):
+        raise InputError(f"phases {list(phases)} names one of them twice: name each once")
     missing = [one for one in phases if one not in present]
     if missing or not len(phases):
         found = ", ".join(map(str, present[:10])) + (", ..." if len(present) > 10 else "")
@@ -281,6 +283,8 @@ def _profiles(
         voxels = length.to_voxels(size if known else None, labels.unit if known else "um")
         if not voxels >= 1:
             raise InputError(f"slab must be 1 voxel at least, got {slab} = {voxels:g} voxels along {axis}")
+        if voxels > max(labels.data.shape):
+            raise InputError(f"a slab of {slab} = {voxels:g} voxels is thicker than the volume {labels.data.shape}")
         number = np.floor(np.arange(len(counts[axis])) / voxels + 1e-9).astype(np.int64)
         profiles[axis] = _profile(counts[axis], number, voxels * size, phases)
     dy, dx = labels.voxel_size[1:]

@@ -17,12 +17,14 @@ and
 """
 
 import logging
+import math
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from porosity.distance import fill_distances, inner_part, measure_field
 from porosity.flood import FACES, Face, FloodGraph, build_graph
@@ -38,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 #: A sample thinner than this many radii of the largest particle lets too much in through its faces [2].
 LEAST_THICKNESS = 5.0
+#: Edge of the blocks by which the largest particle is bounded (voxels).
+BLOCK = 4
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -217,12 +221,15 @@ def _break_through(graph: FloodGraph, space: PoreSpace) -> dict[str, float]:
 
 def _judge_thickness(space: PoreSpace, threads: int | None) -> tuple[str, ...]:
     """Say along which axes the sample is too thin: where mercury gets in around the first particles."""
-    solid = 1 - np.asarray(space.data[...])
-    radius = np.sqrt(fill_distances(solid, space.weights, threads=threads)[1]) * space.step
+    pores = np.asarray(space.data[...])
+    lengths = [n * edge for n, edge in zip(space.shape, space.voxel_size, strict=True)]
+    if LEAST_THICKNESS * _bound_particles(pores, space) < min(lengths):
+        return ()
+    radius = np.sqrt(fill_distances(1 - pores, space.weights, threads=threads)[1]) * space.step
     thin = [
-        f"{n * edge:.4g} {space.unit} along {axis}"
-        for axis, n, edge in zip("zyx", space.shape, space.voxel_size, strict=True)
-        if n * edge < LEAST_THICKNESS * radius
+        f"{length:.4g} {space.unit} along {axis}"
+        for axis, length in zip("zyx", lengths, strict=True)
+        if length < LEAST_THICKNESS * radius
     ]
     if not thin:
         return ()
@@ -232,3 +239,15 @@ def _judge_thickness(space: PoreSpace, threads: int | None) -> tuple[str, ...]:
     )
     logger.warning(note)
     return (note,)
+
+
+def _bound_particles(pores: NDArray[np.uint8], space: PoreSpace) -> float:
+    """Return a radius that no particle exceeds, a little too large: from blocks of voxels that hold no pore."""
+    for axis in range(3):
+        pores = np.maximum.reduceat(pores, np.arange(0, space.shape[axis], BLOCK), axis=axis)
+    if pores.all():
+        blocks = 0
+    else:
+        blocks = fill_distances(1 - pores, space.weights, threads=1)[1]
+    within = (BLOCK - 1) * math.hypot(*space.voxel_size)
+    return float(BLOCK * np.sqrt(blocks) * space.step + within)

@@ -107,6 +107,8 @@ class _IsPore:
     phase: int | None
 
     def __call__(self, labels: NDArray[Any]) -> NDArray[np.uint8]:
+        if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
+            raise InputError(f"labels must not be negative, the lowest is {labels.min()}: use 0 for what is no phase")
         if self.phase is not None:
             return np.ascontiguousarray(labels == self.phase).view(np.uint8)
         if labels.dtype == bool:
@@ -117,6 +119,8 @@ class _IsPore:
                 raise InputError(
                     f"the volume has a label {other[0]}: give phase, the label of the phase that is to be measured"
                 )
+        if labels.size and labels.max() == 255 and (labels == 1).any():
+            raise InputError("the volume has labels 1 and 255: give phase, the label of the phase that is measured")
         return np.ascontiguousarray(labels != 0).view(np.uint8)
 
 
@@ -143,7 +147,7 @@ def check_pores(pores: Any, *, phase: int | None = None, voxel_size: VoxelSize |
         raise InputError(
             f"the pores must be True or False, or labels, got {volume.dtype}: segment the grey values first"
         )
-    if phase is not None and (isinstance(phase, bool) or int(phase) != phase):
+    if phase is not None and (isinstance(phase, bool) or not float(phase).is_integer()):
         raise InputError(f"phase must be a label, a whole number, got {phase!r}")
     if voxel_size is not None:
         volume = replace(volume, voxel_size=voxel_size)  # type: ignore[arg-type]

@@ -87,7 +87,15 @@ class SizeCurve:
         return float(self.radius[min(np.searchsorted(filled, share * filled[-1] * (1 - 1e-12)), len(filled) - 1)])
 
     def share_above(self, radius: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        """Return the share of the volume (as `radius`) that spheres of at least `radius` fill."""
+        """Return the share of the volume (as `radius`) that spheres of at least `radius` fill.
+
+        Raises
+        ------
+        InputError
+            If a radius is NaN.
+        """
+        if np.isnan(radius).any():
+            raise InputError("a radius is NaN: give numbers")
         filled = np.append(self.cumulative, 0.0)
         return filled[np.searchsorted(self.radius, np.asarray(radius, float) * (1 - 1e-12))]
 
@@ -105,8 +113,8 @@ class SizeCurve:
             If it is not positive.
         """
         step = self.edge if width is None else float(width)
-        if not step > 0:
-            raise InputError(f"the width of a bin must be above 0 {self.unit}, got {width}")
+        if not 0 < step < np.inf:
+            raise InputError(f"the width of a bin must be above 0 {self.unit} and finite, got {width}")
         edges = np.arange(int(self.radius[-1] / step) + 2, dtype=np.float64) * step
         share = -np.diff(self.share_above(edges))
         return (edges[:-1] + edges[1:]) / 2, share / step

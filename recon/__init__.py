@@ -16,21 +16,28 @@ if TYPE_CHECKING:
     from recon.axis_wedge import find_axis_by_wedge
     from recon.corrections import Corrected, LineIntegrals, bin_pixels, correct, measure_beam, take_log
     from recon.dead_pixels import find_dead_pixels, replace_dead_pixels
+    from recon.decisions import Decisions, decide
     from recon.description import ScanInfo, describe_scan
     from recon.filters import filter_response
     from recon.flat_field import FlatField, assume_flat_field, estimate_flat_field
     from recon.geometry import ScanGeometry
     from recon.held_out import HeldOutChoice
     from recon.phase import retrieve_phase, wavelength
+    from recon.planning import ReconPlan, plan_recon
+    from recon.preview import Preview, make_preview
     from recon.projectors import Projector, make_projector
     from recon.quality import ScanQuality, VolumeQuality, compare_halves, measure_quality
     from recon.reading import is_scan, read_scan
     from recon.reconstruction import reconstruct
     from recon.regularized_stripes import remove_stripes_by_regularization
     from recon.rings import remove_rings
+    from recon.run import run_recon
+    from recon.run_summary import ReconSummary
     from recon.scan import Scan
     from recon.scan_correction import correct_scan
+    from recon.settings import ReconSettings
     from recon.sirt import SirtResult, choose_iterations, run_sirt
+    from recon.slice_plan import SlicePlan, plan_slices
     from recon.sorted_stripes import (
         remove_all_stripes,
         remove_dead_stripes,
@@ -52,16 +59,22 @@ _MODULES = {
     "CandidateSlices": "axis_sharpness",
     "CleanedProjections": "zingers",
     "Corrected": "corrections",
+    "Decisions": "decisions",
     "FlatField": "flat_field",
     "HeldOutChoice": "held_out",
     "LineIntegrals": "corrections",
+    "Preview": "preview",
     "ProjectionAlignment": "alignment",
     "Projector": "projectors",
+    "ReconPlan": "planning",
+    "ReconSettings": "settings",
+    "ReconSummary": "run_summary",
     "Scan": "scan",
     "ScanGeometry": "geometry",
     "ScanInfo": "description",
     "ScanQuality": "quality",
     "SirtResult": "sirt",
+    "SlicePlan": "slice_plan",
     "TotalVariationResult": "total_variation",
     "VolumeQuality": "quality",
     "align_projections": "alignment",
@@ -72,6 +85,7 @@ _MODULES = {
     "compare_halves": "quality",
     "correct": "corrections",
     "correct_scan": "scan_correction",
+    "decide": "decisions",
     "describe_scan": "description",
     "estimate_flat_field": "flat_field",
     "filter_response": "filters",
@@ -83,10 +97,13 @@ _MODULES = {
     "find_dead_pixels": "dead_pixels",
     "fit_axis_tilt": "axis",
     "is_scan": "reading",
+    "make_preview": "preview",
     "make_projector": "projectors",
     "measure_beam": "corrections",
     "measure_quality": "quality",
     "minimize_total_variation": "total_variation",
+    "plan_recon": "planning",
+    "plan_slices": "slice_plan",
     "read_scan": "reading",
     "reconstruct": "reconstruction",
     "reconstruct_candidates": "axis_sharpness",
@@ -101,6 +118,7 @@ _MODULES = {
     "remove_zingers": "zingers",
     "replace_dead_pixels": "dead_pixels",
     "retrieve_phase": "phase",
+    "run_recon": "run",
     "run_sirt": "sirt",
     "specimen_radius": "truncation",
     "take_log": "corrections",
@@ -115,16 +133,22 @@ __all__ = [
     "CandidateSlices",
     "CleanedProjections",
     "Corrected",
+    "Decisions",
     "FlatField",
     "HeldOutChoice",
     "LineIntegrals",
+    "Preview",
     "ProjectionAlignment",
     "Projector",
+    "ReconPlan",
+    "ReconSettings",
+    "ReconSummary",
     "Scan",
     "ScanGeometry",
     "ScanInfo",
     "ScanQuality",
     "SirtResult",
+    "SlicePlan",
     "TotalVariationResult",
     "VolumeQuality",
     "align_projections",
@@ -135,6 +159,7 @@ __all__ = [
     "compare_halves",
     "correct",
     "correct_scan",
+    "decide",
     "describe_scan",
     "estimate_flat_field",
     "filter_response",
@@ -146,10 +171,13 @@ __all__ = [
     "find_dead_pixels",
     "fit_axis_tilt",
     "is_scan",
+    "make_preview",
     "make_projector",
     "measure_beam",
     "measure_quality",
     "minimize_total_variation",
+    "plan_recon",
+    "plan_slices",
     "read_scan",
     "reconstruct",
     "reconstruct_candidates",
@@ -164,6 +192,7 @@ __all__ = [
     "remove_zingers",
     "replace_dead_pixels",
     "retrieve_phase",
+    "run_recon",
     "run_sirt",
     "specimen_radius",
     "take_log",

@@ -22,13 +22,22 @@ def _cubic(t: float, weights: Floats) -> None:
 
 @jit
 def sample_rows(
-    block: Singles, starts: Floats, axes: Floats, pitch: float, slope: float, height: float, out: Singles
+    block: Singles,
+    first_row: int,
+    starts: Floats,
+    axes: Floats,
+    first_slice: int,
+    pitch: float,
+    slope: float,
+    height: float,
+    out: Singles,
 ) -> None:
-    """Write rows out (angles, slices, columns) between those of block (angles, rows, columns).
+    """Write rows out (angles, slices, columns) from `first_slice` on between those of block (angles, rows, columns).
 
-    starts (angles,): row of slice 0 in each projection, at the column axes[angle]; each further slice lies `pitch` rows
-    on, and each further column `slope` rows. A slice is `height` rows high: up to 1 rows are interpolated, else
-    averaged. Beyond the first and last row these go on.
+    first_row: of block in the detector. starts (angles,): row of slice 0 in each projection, at the column axes[angle];
+    each further slice lies `pitch` rows on, and each further column `slope` rows. Places are those in the detector, so
+    that they are the same numbers whatever the block. A slice is `height` rows high: up to 1 rows are interpolated,
+    else averaged. Beyond the first and last row these go on.
     """
     rows = block.shape[1]
     angles, slices, columns = out.shape
@@ -38,7 +47,7 @@ def sample_rows(
         for k in range(slices):
             out[a, k] = 0.0
             for column in range(columns):
-                place = starts[a] + k * pitch + (column - axes[a]) * slope
+                place = starts[a] + (first_slice + k) * pitch + (column - axes[a]) * slope
                 if column == 0 or slope != 0.0:
                     if height <= 1.0:
                         first = floor(place) - 1
@@ -52,6 +61,6 @@ def sample_rows(
                             weights[tap] = max(covered, 0.0) / height
                 value = 0.0
                 for tap in range(taps):
-                    row = min(max(first + tap, 0), rows - 1)
+                    row = min(max(first + tap - first_row, 0), rows - 1)
                     value += weights[tap] * block[a, row, column]
                 out[a, k, column] = value

@@ -63,6 +63,50 @@ def add_normal_equations(
                 matrix[part, i, j] = matrix[part, j, i]
 
 
+@inner
+def _blur_rows(image: Singles, weights: Singles, out: Singles) -> None:
+    """Blur each row by an even filter, weights (reach + 1,) from its middle on; the ends go on as they are."""
+    rows, columns = image.shape
+    reach = weights.size - 1
+    padded = np.empty(columns + 2 * reach, np.float32)
+    for row in range(rows):
+        line, target = image[row], out[row]
+        padded[:reach], padded[reach : reach + columns], padded[reach + columns :] = line[0], line, line[columns - 1]
+        for column in range(columns):
+            target[column] = weights[0] * padded[column + reach]
+        for k in range(1, reach + 1):
+            left, right, weight = padded[reach - k :], padded[reach + k :], weights[k]
+            for column in range(columns):
+                target[column] += weight * (left[column] + right[column])
+
+
+@inner
+def _add_blurred_columns(image: Singles, weights: Singles, sign: float, out: Singles) -> None:
+    """Add sign times the image blurred along its columns to out (rows, columns)."""
+    rows, columns = image.shape
+    for row in range(rows):
+        target = out[row]
+        for k in range(weights.size):
+            up, down = image[max(row - k, 0)], image[min(row + k, rows - 1)]
+            weight = np.float32(sign) * weights[k] * np.float32(0.5 if k == 0 else 1.0)
+            for column in range(columns):
+                target[column] += weight * (up[column] + down[column])
+
+
+@jit
+def write_detail(image: Singles, fine: Singles, smooth: Singles, out: Singles) -> None:
+    """Write an image blurred by one even filter less the image blurred by another, all (rows, columns) float32.
+
+    fine, smooth: the filters from their middle on; beyond its edges the image goes on as it is there.
+    """
+    blurred = np.empty_like(image)
+    out[:] = 0.0
+    _blur_rows(image, fine, blurred)
+    _add_blurred_columns(blurred, fine, 1.0, out)
+    _blur_rows(image, smooth, blurred)
+    _add_blurred_columns(blurred, smooth, -1.0, out)
+
+
 @jit
 def write_errors(difference: Singles, model: Singles, answer: Floats, out: Singles) -> None:
     """Write what three numbers leave of a difference, out (rows, columns); the outermost pixels stay as they are."""

@@ -7,57 +7,26 @@ doi:10.1364/OE.27.036637). The predictions are those of the dense part of the sp
 is what finds slow drifts and the rotation axis, over less than half a turn too.
 """
 
-import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from recon.alignment_gauge import settle_gauge
-from recon.detector_rows import DetectorRows
+from recon.alignment_rounds import FEWEST_COLUMNS, FEWEST_ROWS, AlignmentRound, align_images, shift_uncertainty
 from recon.geometry import check_parallel
-from recon.projection_shift import PARTS, REACH, ProjectionShift, measure_shift
-from recon.reprojection import reproject
 from recon.row_profiles import find_row_shifts
 from recon.scan import Scan
-from volio import Progress, default_threads, run_blocks
+from volio import Progress, default_threads
 from volio.errors import InputError
 
 __all__ = ["AlignmentRound", "ProjectionAlignment", "align_projections"]
 
-logger = logging.getLogger(__name__)
-
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
-
-#: Fewest rows and columns that a shift is measured on.
-FEWEST_ROWS, FEWEST_COLUMNS = 8, 16
-#: Largest change in a round, in pixels of its resolution: more is not searched.
-_LARGEST_STEP: Final = REACH + 0.5
-#: Change in a round, in pixels of its resolution, below which the next resolution is due.
-_SMALL_STEP: Final = 0.01
-
-
-@dataclass(frozen=True)
-class AlignmentRound:
-    """One reconstruction, and what was learnt of it.
-
-    Attributes
-    ----------
-    binning : int
-        Edge in detector pixels of the squares that were averaged.
-    residual : float
-        Median over the projections of what the prediction does not explain, over the contrast of the projection.
-    change : pair of floats
-        Root mean square change of the shifts of rows and columns, in detector pixels.
-    """
-
-    binning: int
-    residual: float
-    change: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,59 +123,24 @@ def align_projections(
     starts = [zeros if lines.shifts is None else lines.shifts]
     if lines.shifts is None:
         starts.append(np.stack([levels[0] * find_row_shifts(images), zeros[:, 1]], axis=1))
-    settings = _Settings(lines.angles, rounds, rows, count)
+    common: dict[str, Any] = {"angles": lines.angles, "rounds": rounds, "rows": rows, "threads": count}
     with Progress(len(levels), "resolutions", "aligning") if progress else nullcontext() as shown:
-        tried = [_align_level(images, levels[0], s, axis, settings) for s in starts]
+        tried = [align_images(images, binning=levels[0], shifts=s, axis=axis, **common) for s in starts]
         best = min(tried, key=lambda state: state.rounds[-1].residual)
         history = list(best.rounds)
         for level in levels[1:]:
             if shown is not None:
                 shown.update()
             images = _binned(lines.projections, level)
-            best = _align_level(images, level, best.shifts, best.axis, settings)
+            best = align_images(images, binning=level, shifts=best.shifts, axis=best.axis, **common)
             history += best.rounds
         if shown is not None:
             shown.update()
     strengths = np.array([f.strength for f in best.found])
     strengths = strengths / np.median(strengths)
-    sigma = levels[-1] * _uncertainty(best.found)
+    sigma = levels[-1] * shift_uncertainty(best.found)
     shifts, axis = settle_gauge(best.shifts, lines.angles, best.axis)
     return ProjectionAlignment(shifts, axis, sigma, strengths, tuple(history))
-
-
-@dataclass(frozen=True, eq=False)
-class _Settings:
-    angles: Floats
-    rounds: int
-    rows: int
-    threads: int
-
-
-@dataclass(frozen=True, eq=False)
-class _State:
-    """What is known after some rounds; shifts and axis in pixels of the detector."""
-
-    shifts: Floats
-    axis: float
-    found: list[ProjectionShift]
-    rounds: tuple[AlignmentRound, ...]
-
-
-def _align_level(images: Singles, level: int, shifts: Floats, axis: float, settings: _Settings) -> _State:
-    """Align images of one resolution until shifts hardly change."""
-    history: list[AlignmentRound] = []
-    for _ in range(settings.rounds):
-        found = _register(images, shifts, axis, level, settings)
-        step = level * np.clip([f.shift for f in found], -_LARGEST_STEP, _LARGEST_STEP)
-        even = step.mean(axis=0)
-        shifts, axis = shifts + step - even, axis + float(even[1])
-        change = np.sqrt(np.mean((step - even) ** 2, axis=0))
-        residual = float(np.median([f.residual for f in found]))
-        history.append(AlignmentRound(level, residual, (float(change[0]), float(change[1]))))
-        logger.info("alignment, binning %d: residual %.3f, change %.3f, %.3f pixels", level, residual, *change)
-        if change.max() < _SMALL_STEP * level:
-            break
-    return _State(shifts, axis, found, tuple(history))
 
 
 def _check(scan: Scan, binnings: Sequence[int], rounds: int, rows: int) -> list[int]:
@@ -243,41 +177,3 @@ def _binned(projections: Any, factor: int) -> Singles:
             "the projections hold values that are NaN or infinite: correct them first (recon.correct_scan)"
         )
     return out
-
-
-def _register(images: Singles, shifts: Floats, axis: float, level: int, settings: _Settings) -> list[ProjectionShift]:
-    """Register each projection with its prediction; the answers are in pixels of this resolution."""
-    axes = (axis + shifts[:, 1] + 0.5) / level - 0.5
-    source = DetectorRows(images, axes, shifts[:, 0] / level)
-    start = max((source.slices - settings.rows) // 2, 0)
-    stop = min(start + settings.rows, source.slices)
-    observed = source.read(start, stop)
-    predicted = reproject(observed, angles=settings.angles, axes=axes, threads=settings.threads)
-    # what lies beyond the first or last row was not seen
-    places = 0.5 * (images.shape[1] - 1) + source.heights(start, stop) + source.shifts[:, None]
-    seen = ((places >= 0.5) & (places <= images.shape[1] - 1.5)).astype(np.float64)
-    lost = np.flatnonzero(seen.sum(axis=1) < FEWEST_ROWS // 2)
-    if lost.size:
-        raise InputError(
-            f"projection {lost[0]} is shifted by {shifts[lost[0], 0]:.0f} of {images.shape[1] * level} rows, so that "
-            "too little of the specimen is seen: leave it out (Scan.crop)"
-        )
-    columns = images.shape[2]
-    window = np.sin(np.pi * (np.arange(columns) + 0.5) / columns)
-
-    def task(i: int) -> ProjectionShift:
-        return measure_shift(observed[i], predicted[i], rows=seen[i], columns=window)
-
-    return run_blocks(task, range(len(observed)), threads=settings.threads)
-
-
-def _uncertainty(found: Sequence[ProjectionShift]) -> Floats:
-    """Return the standard uncertainty of shifts (angles, 2).
-
-    That of independent pixels, times a factor: by how much more than that parts of the detector disagree.
-    """
-    sigma = np.array([f.sigma for f in found])
-    apart = np.array([(f.parts - f.parts.mean(axis=0)) / f.parts_sigma for f in found])
-    factor = np.sqrt(np.median(apart**2, axis=(0, 1)) / 0.455 * PARTS / (PARTS - 1))
-    larger: Floats = sigma * np.maximum(factor, 1.0)
-    return larger

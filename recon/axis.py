@@ -157,7 +157,8 @@ def fit_axis_tilt(
     agreeing = [c for c in estimate.candidates if c.method in estimate.agreeing]
     best = min(agreeing, key=lambda c: c.sigma)
     # a pair gives an answer for each row: the pairs of a row are averaged
-    centers = np.nanmedian(best.rows.reshape(len(chosen), -1), axis=1)
+    answers = [row[np.isfinite(row)] for row in best.rows.reshape(len(chosen), -1)]
+    centers = np.array([np.median(row) if row.size else np.nan for row in answers])
     good = np.isfinite(centers)
     if np.count_nonzero(good) < 3:
         raise InputError(f"a tilt needs the axis in 3 rows or more, {best.method} found it in {np.count_nonzero(good)}")

@@ -22,7 +22,7 @@ class AxisCandidate:
     Attributes
     ----------
     method : str
-        "pairs", "wedge", "moments" or "sharpness".
+        "pairs", "wedge", "moments", "sharpness", or "reprojection" (an alignment of the projections).
     center : float or None
         Column of the axis, pixel centres at integers; None when the method does not apply.
     sigma : float

@@ -40,7 +40,7 @@ class CandidateSlices:
     slices : (candidate, y, x) float32 array
         Attenuation per pixel inside the inner disc, zero outside; the same part of the specimen in all of them.
     roughness : (candidate,) float64 array
-        Least for the sharpest.
+        Least for the sharpest. Over less than half a turn, only the slope along the middle direction counts.
     """
 
     centers: NDArray[np.float64]
@@ -85,8 +85,10 @@ def reconstruct_candidates(
     if not room >= 2:
         raise InputError(f"candidate axes must be inside the columns 2 to {columns - 3}, got {places.min():g} to "
                          f"{places.max():g}")  # fmt: skip
-    slices = _slices(rows, np.asarray(angles, np.float64), places, size or int(2 * room))
-    return CandidateSlices(places, slices, _roughness(slices, both=True))
+    turns = np.asarray(angles, np.float64)
+    slices = _slices(rows, turns, places, size or int(2 * room))
+    along = None if np.ptp(turns) >= FULL else 0.5 * float(turns.min() + turns.max())
+    return CandidateSlices(places, slices, _roughness(slices, along=along))
 
 
 def find_axis_by_sharpness(
@@ -183,7 +185,7 @@ def _score(
     room = min(places.min(), columns - 1 - places.max())
     size = max(int(1.7 * min(room, 0.4 * columns)), 8)
     slices = _slices(averaged, angles - middle, places, size)
-    return _roughness(slices, both=bool(np.ptp(angles) >= FULL))
+    return _roughness(slices, along=None if np.ptp(angles) >= FULL else 0.0)
 
 
 def _slices(
@@ -211,13 +213,14 @@ def _slices(
     return np.ascontiguousarray(np.moveaxis(slices, 2, 0))
 
 
-def _roughness(slices: NDArray[np.float32], *, both: bool) -> NDArray[np.float64]:
-    """Return the sum of the roots of the slope along x, or along x and y, well inside the disc."""
+def _roughness(slices: NDArray[np.float32], *, along: float | None) -> NDArray[np.float64]:
+    """Return the sum of the roots of the slope, well inside the disc: in one direction from x to y, or in both."""
     size = slices.shape[1]
     offsets = np.arange(size) - 0.5 * (size - 1)
     inside = np.hypot(offsets[:, np.newaxis], offsets) < 0.5 * size - 2
     scores = []
     for image in slices:
-        slopes = [np.abs(np.gradient(image, axis=axis)[inside]) for axis in ((0, 1) if both else (1,))]
-        scores.append(sum(float(np.sqrt(slope).sum(dtype=np.float64)) for slope in slopes))
+        up, right = (slope[inside] for slope in np.gradient(image))
+        slopes = [up, right] if along is None else [math.cos(along) * right + math.sin(along) * up]
+        scores.append(sum(float(np.sqrt(np.abs(slope)).sum(dtype=np.float64)) for slope in slopes))
     return np.array(scores)

@@ -104,6 +104,8 @@ def _outside(sinogram: NDArray[np.float32], centers: NDArray[np.float64]) -> NDA
     turns = np.abs(np.fft.fftfreq(2 * count, 1 / (2 * count)))[:, np.newaxis]
     empty = (turns > 2 * math.pi * speeds * RADIUS * columns + 2) & (speeds > 1 / width) & (speeds < FASTEST)
     scores = np.full(centers.shape, np.nan)
+    if not empty.any():  # of so few columns no frequency lies outside
+        return scores
     for k, center in enumerate(centers):
         if not 8 < center < columns - 9:
             continue

@@ -5,7 +5,7 @@ Each step also stands alone: `flat_field`, `dead_pixels`, `zingers`, and the fun
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from recon.dead_pixels import DeadPixels, find_dead_pixels
 from recon.flat_field import FlatField, assume_flat_field, estimate_flat_field
+from recon.outputs import check_output
 from recon.zingers import WINDOW, remove_zingers
 from volio.blocks import run_blocks
 from volio.errors import InputError
@@ -29,6 +30,7 @@ BLOCK_BYTES = 32 * 2**20
 
 Image = NDArray[np.float32]
 Ranges = Sequence[tuple[int, int]]
+Transform = Callable[[Image], Image]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,7 @@ class _Plan:
     air: Ranges
     zinger_threshold: float | None
     binning: int
+    phase: Transform | None
     floor: float
     out: Any
 
@@ -99,12 +102,15 @@ def correct(
     dead_tolerance: float | None = 0.5,
     zinger_threshold: float | None = 8.0,
     binning: int = 1,
+    phase: Transform | None = None,
     floor: float = 1e-4,
     out: Any | None = None,
     threads: int | None = None,
     progress: SupportsUpdate | None = None,
 ) -> Corrected:
-    """Turn counts into line integrals: darks, zingers, flats, dead pixels, beam, binning, minus log, in this order.
+    """Turn counts into line integrals, in this order.
+
+    Darks, zingers, flats, dead pixels, beam, binning, phase, minus log.
 
     Parameters
     ----------
@@ -123,6 +129,8 @@ def correct(
         See `remove_zingers`; None looks for none.
     binning : int, default: 1
         Edge of the squares of pixels that are averaged (as transmissions).
+    phase : callable, optional
+        Turns transmissions (angle, row, column) into those without edge contrast: `retrieve_phase` with its options.
     floor : float, default: 1e-4
         Transmissions below are set to it, and counted: their logarithm would be noise or infinite.
     out : array, optional
@@ -153,13 +161,13 @@ def correct(
     shape = (n, rows // binning, columns // binning)
     if out is None:
         out = np.empty(shape, np.float32)
-    elif tuple(out.shape) != shape:
-        raise InputError(f"out must have the shape {shape} of the corrected projections, got {tuple(out.shape)}")
+    else:
+        check_output(out, shape, what="the corrected projections")
     # a dead pixel is replaced after the division, by which it must not become infinite
     field = replace(field, responses=np.where(dead, np.float32(1), field.responses))
     # a single projection has no neighbours that a zinger would stick out of
     threshold = None if n == 1 else zinger_threshold
-    plan = _Plan(projections, field, DeadPixels.from_map(dead), air, threshold, binning, floor, out)
+    plan = _Plan(projections, field, DeadPixels.from_map(dead), air, threshold, binning, phase, floor, out)
     depth = slab_depth(projections, nbytes=BLOCK_BYTES)
     blocks = [slice(start, min(start + depth, n)) for start in range(0, n, depth)]
     done = run_blocks(
@@ -199,7 +207,7 @@ def measure_beam(transmission: NDArray[Any], *, air: Ranges) -> NDArray[np.float
     """
     ranges = sorted(air)
     levels = [float(np.mean(transmission[:, start:stop], dtype=np.float64)) for start, stop in ranges]
-    if not min(levels) > 0:
+    if not all(level > 0 for level in levels):
         raise InputError(f"air in columns {ranges} lets {min(levels):g} of the beam through: give columns beside the "
                          "specimen")  # fmt: skip
     return np.interp(np.arange(transmission.shape[1]), [(start + stop - 1) / 2 for start, stop in ranges], levels)
@@ -254,12 +262,13 @@ def take_log(transmission: NDArray[Any], *, floor: float = 1e-4) -> LineIntegral
     Raises
     ------
     InputError
-        If values are NaN, or `floor` is not in (0, 1).
+        If values are NaN or infinite, or `floor` is not in (0, 1).
     """
     _check_floor(floor)
     values = np.array(transmission, np.float32)
-    if np.isnan(values).any():
-        raise InputError(f"{np.count_nonzero(np.isnan(values))} transmissions are NaN: replace them or leave them out")
+    bad = int(np.count_nonzero(~np.isfinite(values)))
+    if bad:
+        raise InputError(f"{bad} transmissions are NaN or infinite: replace them or leave them out")
     floored = int(np.count_nonzero(values < floor))
     np.maximum(values, np.float32(floor), out=values)
     np.log(values, out=values)
@@ -290,7 +299,10 @@ def _correct_block(plan: _Plan, block: slice) -> tuple[int, int, NDArray[np.floa
             levels = measure_beam(image, air=plan.air)
             beam[i] = levels.mean()
             image /= levels.astype(np.float32)
-        lines = take_log(bin_pixels(image, factor=plan.binning) if plan.binning > 1 else image, floor=plan.floor)
+        seen = bin_pixels(image, factor=plan.binning) if plan.binning > 1 else image
+        if plan.phase is not None:
+            seen = plan.phase(seen[np.newaxis])[0]
+        lines = take_log(seen, floor=plan.floor)
         result[i] = lines.values
         floored += lines.floored
     plan.out[block.start : block.stop] = result

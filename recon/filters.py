@@ -107,5 +107,6 @@ def _interpolated(window: Any, frequency: Floats) -> Floats:
     except (TypeError, ValueError):
         given = np.zeros(0)
     if given.ndim != 1 or given.size < 2:
-        raise InputError(f"a filter array needs 2 numbers or more along one axis, from frequency 0 to 0.5: {window!r}")
+        got = f"shape {given.shape}" if given.size else "no numbers"
+        raise InputError(f"a filter array needs 2 numbers or more along one axis, from frequency 0 to 0.5, got {got}")
     return np.interp(frequency, np.linspace(0.0, 0.5, given.size), given)

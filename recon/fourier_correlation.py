@@ -12,7 +12,14 @@ import numpy.typing as npt
 
 from volio.errors import InputError
 
-__all__ = ["FourierCorrelation", "fourier_ring_correlation", "fourier_shell_correlation", "soft_window"]
+__all__ = [
+    "FourierCorrelation",
+    "check_pair",
+    "fade_out",
+    "fourier_ring_correlation",
+    "fourier_shell_correlation",
+    "soft_window",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,8 +40,10 @@ class FourierCorrelation:
     half_bit : array, shape (n,), float64
         What it must exceed for half a bit of information a voxel of the volume made of both (van Heel and Schatz,
         doi:10.1016/j.jsb.2005.05.009); it depends on how many coefficients there are.
-    common : array, shape (n,), float64
-        Power that both have in common, summed over the coefficients of a shell or ring.
+    common, power : arrays, shape (n,), float64
+        Power that both have in common, and mean of that of each, summed over the coefficients of a shell or ring.
+    counts : array, shape (n,), int64
+        How many coefficients there are, each for itself and its mirror image.
     voxel_size : float
         Edge of a voxel, of which the unit is that of the resolutions.
     """
@@ -43,6 +52,8 @@ class FourierCorrelation:
     correlation: Floats
     half_bit: Floats
     common: Floats
+    power: Floats
+    counts: npt.NDArray[np.int64]
     voxel_size: float = 1.0
 
     @property
@@ -86,13 +97,14 @@ def fourier_shell_correlation(
     InputError
         If shapes differ, edges are below 16 voxels, or values are not finite.
     """
-    one, other = _checked(first, second, 16)
+    one, other = check_pair(first, second, slices=16)
     window = soft_window(one.shape)
-    spectra = [np.fft.rfftn(_faded(volume, window)) for volume in (one, other)]
+    spectra = [np.fft.rfftn(fade_out(volume, window)) for volume in (one, other)]
     z, y = (np.fft.fftfreq(n) for n in one.shape[:2])
     x = np.fft.rfftfreq(one.shape[2])
     radius = np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
     filled = float(np.mean(window**2))
+    # no finer than the frequencies along the shortest axis, or shells would take turns in having some of them
     return _correlate(spectra, radius, np.ones_like(radius, bool), min(one.shape), filled, voxel_size)
 
 
@@ -119,9 +131,9 @@ def fourier_ring_correlation(
     InputError
         As `fourier_shell_correlation`.
     """
-    one, other = _checked(first, second, 1)
+    one, other = check_pair(first, second)
     window = soft_window(one.shape[1:])
-    spectra = [np.fft.rfft2(_faded(volume, window)) for volume in (one, other)]
+    spectra = [np.fft.rfft2(fade_out(volume, window)) for volume in (one, other)]
     y, x = np.fft.fftfreq(one.shape[1])[:, None], np.fft.rfftfreq(one.shape[2])
     radius = np.hypot(y, x)
     kept = np.ones_like(radius, bool)
@@ -157,20 +169,29 @@ def _fade(distance: Floats) -> Floats:
     return fade
 
 
-def _faded(volume: npt.NDArray[np.float32], window: Floats) -> npt.NDArray[np.float32]:
+def fade_out(volume: npt.NDArray[np.float32], window: Floats) -> npt.NDArray[np.float32]:
+    """Return a volume less its mean, times a window; the last axes of both are the same."""
     weights = np.broadcast_to(window, volume.shape)
     mean = np.float32(np.sum(volume * weights) / np.sum(weights))
-    return (volume - mean) * window.astype(np.float32)
+    faded: npt.NDArray[np.float32] = (volume - mean) * window.astype(np.float32)
+    return faded
 
 
-def _checked(
-    first: npt.ArrayLike, second: npt.ArrayLike, fewest: int
+def check_pair(
+    first: npt.ArrayLike, second: npt.ArrayLike, *, slices: int = 1
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return two volumes as float32.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, there are fewer than `slices` slices or 16 voxels along y and x, or values are not finite.
+    """
     one, other = np.asarray(first, np.float32), np.asarray(second, np.float32)
     if one.shape != other.shape or one.ndim != 3:
         raise InputError(f"two volumes (z, y, x) of the same shape are needed, got {one.shape} and {other.shape}")
-    if one.shape[0] < fewest or min(one.shape[1:]) < 16:
-        raise InputError(f"volumes need {fewest} slices and 16 voxels along y and x or more, got {one.shape}")
+    if one.shape[0] < slices or min(one.shape[1:]) < 16:
+        raise InputError(f"volumes need {slices} slices and 16 voxels along y and x or more, got {one.shape}")
     if not (np.isfinite(one.sum(dtype=np.float64)) and np.isfinite(other.sum(dtype=np.float64))):
         raise InputError("the volumes hold NaN or infinite values: replace them or crop the volumes")
     return one, other
@@ -194,10 +215,14 @@ def _correlate(
     def total(values: npt.NDArray[Any]) -> Floats:
         return np.bincount(at, values, shells).astype(np.float64)
 
-    cross, powers = total((one * other.conj()).real), total(np.abs(one) ** 2) * total(np.abs(other) ** 2)
-    correlation = cross / np.sqrt(np.maximum(powers, 1e-300))
+    cross, powers = total((one * other.conj()).real), [total(np.abs(part) ** 2) for part in (one, other)]
+    # each root by itself: the product of powers may be beyond what float64 holds
+    roots = np.sqrt(powers[0]) * np.sqrt(powers[1])
+    correlation = np.divide(cross, roots, out=np.zeros_like(cross), where=roots > 0)
+    counts = np.bincount(at, minlength=shells)
     # both halves of the spectrum count, but a faded volume has fewer independent coefficients
-    root = np.sqrt(np.maximum(2.0 * filled * np.bincount(at, minlength=shells), 1.0))
+    root = np.sqrt(np.maximum(2.0 * filled * counts, 1.0))
     half_bit = (0.2071 + 1.9102 / root) / (1.2071 + 0.9102 / root)
     frequencies = np.arange(1, shells + 1) / size
-    return FourierCorrelation(frequencies, correlation, half_bit, cross, float(voxel_size))
+    mean = 0.5 * (powers[0] + powers[1])
+    return FourierCorrelation(frequencies, correlation, half_bit, cross, mean, counts, float(voxel_size))

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recon.angle_weights import angle_weights
-from recon.fourier_correlation import soft_window
+from recon.fourier_correlation import check_pair, fade_out, soft_window
 
-__all__ = ["MissingWedge", "find_missing_wedge", "measure_axis_ratio"]
+__all__ = ["MissingWedge", "find_missing_wedge", "measure_axis_ratio", "measure_common_power"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,13 +62,47 @@ def find_missing_wedge(angles: npt.ArrayLike) -> MissingWedge:
     return MissingWedge(direction, width if width > 1e-9 else 0.0, float(elongation))
 
 
-def measure_axis_ratio(first: npt.ArrayLike, second: npt.ArrayLike, *, direction: float, cutoff: float = 0.5) -> float:
-    """Measure how much coarser two reconstructions are along a direction in the slice than across it.
+def measure_common_power(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
+    """Measure which frequencies of the slices two reconstructions have in common.
 
     Parameters
     ----------
     first, second : array, shape (z, y, x)
         Of the same specimen, with independent noise: only what both have in common counts.
+
+    Returns
+    -------
+    (y, x) float64 array
+        Power, summed over the slices, at the frequencies ``fftshift(fftfreq(n))`` along both axes; noise leaves
+        positive and negative values of the mean 0.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, values are not finite, or slices are smaller than 16 voxels.
+    """
+    one, other = check_pair(first, second)
+    window = soft_window(one.shape[1:])
+    height, width = one.shape[1:]
+    common = np.zeros((height, width // 2 + 1))
+    for images in zip(one, other, strict=True):
+        a, b = (np.fft.rfft2(fade_out(image, window)) for image in images)
+        common += (a * b.conj()).real
+    whole = np.empty((height, width))
+    whole[:, : common.shape[1]] = common
+    # the spectrum of a real image is the same at a frequency and at its negative
+    mirrored = np.arange(common.shape[1], width)
+    whole[:, mirrored] = common[-np.arange(height)][:, width - mirrored]
+    return np.asarray(np.fft.fftshift(whole), np.float64)
+
+
+def measure_axis_ratio(power: npt.ArrayLike, *, direction: float, cutoff: float = 0.5) -> float:
+    """Measure how much coarser slices are along a direction than across it.
+
+    Parameters
+    ----------
+    power : array, shape (y, x)
+        From `measure_common_power`.
     direction : float
         From x towards y, in radians.
     cutoff : float
@@ -80,16 +114,10 @@ def measure_axis_ratio(first: npt.ArrayLike, second: npt.ArrayLike, *, direction
         The ratio of the root mean square frequencies across and along; 1 for a specimen without preferred direction
         that is measured from all sides. NaN where the volumes have nothing in common.
     """
-    one, other = np.asarray(first, np.float32), np.asarray(second, np.float32)
-    window = soft_window(one.shape[1:]).astype(np.float32)
-    y, x = np.fft.fftfreq(one.shape[1])[:, None], np.fft.rfftfreq(one.shape[2])
-    common = np.zeros((one.shape[1], x.size))
-    for a, b in zip(one, other, strict=True):
-        spectra = [np.fft.rfft2((image - image.mean()) * window) for image in (a, b)]
-        common += (spectra[0] * spectra[1].conj()).real
-    # columns of a half spectrum stand for two, but for the first (and the last of an even number)
-    twice = np.where((x > 0) & (x < 0.5), 2.0, 1.0) * (np.hypot(y, x) <= cutoff)
-    along = x * np.cos(direction) + y * np.sin(direction)
-    across = y * np.cos(direction) - x * np.sin(direction)
-    moments = [float(np.sum(common * twice * part**2)) for part in (across, along)]
+    values = np.asarray(power, np.float64)
+    y, x = (np.fft.fftshift(np.fft.fftfreq(n)) for n in values.shape)
+    kept = np.where(np.hypot(y[:, None], x) <= cutoff, values, 0.0)
+    along = x * np.cos(direction) + y[:, None] * np.sin(direction)
+    across = y[:, None] * np.cos(direction) - x * np.sin(direction)
+    moments = [float(np.sum(kept * part**2)) for part in (across, along)]
     return float(np.sqrt(moments[0] / moments[1])) if min(moments) > 0 else float("nan")

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from recon._kernels_projection_shift import add_normal_equations, write_errors
+from recon._kernels_projection_shift import add_normal_equations, write_detail, write_errors
 
 __all__ = ["ProjectionShift", "measure_shift"]
 
@@ -57,18 +57,22 @@ class ProjectionShift:
     residual: float
 
 
-def measure_shift(observed: Singles, predicted: Singles, *, rows: Floats, columns: Floats) -> ProjectionShift:
+def measure_shift(
+    observed: Singles, predicted: Singles, *, rows: Floats, columns: Floats, reach: int = REACH
+) -> ProjectionShift:
     """Measure by how much an image lies further than another.
 
     Parameters
     ----------
     observed, predicted : array, shape (rows, columns)
-        Line integrals. They should lie less than 4 pixels apart: the answer is a step towards the right one.
+        Line integrals. They should lie no more than `reach` pixels apart: the answer is a step towards the right one.
     rows, columns : array, shape (rows,) and (columns,)
         What each row and column counts; not negative.
+    reach : int
+        Whole pixels that are searched; 0 where the images lie less than half a pixel apart.
     """
     image, model = _detail(observed), _detail(predicted)
-    whole = _whole_pixels(image, model, rows, columns)
+    whole = _whole_pixels(image, model, rows, columns, reach) if reach else (0, 0)
     model = np.roll(model, whole, axis=(0, 1))
     # rows that came in at the other end were not seen
     rows = rows * np.roll(np.pad(np.ones(rows.size - abs(whole[0])), (0, abs(whole[0]))), max(whole[0], 0))
@@ -86,7 +90,7 @@ def measure_shift(observed: Singles, predicted: Singles, *, rows: Floats, column
         # pixels that do not count, as rows beyond the detector, must not make the limit
         scatter = 1.4826 * float(np.median(np.abs(errors[rows > 0])))
         limit = OUTLIER * scatter
-    pieces = [_solve(m, r) for m, r in zip(matrix, right, strict=True)]
+    pieces, piece_covariances = _solve(matrix, right)
     weights = np.where(np.abs(errors) <= limit, rows[:, None] * columns, 0.0)
     squares = float(np.sum(weights * image**2))
     residual = float(np.sqrt(np.sum(weights * errors**2) / squares)) if squares > 0 else np.nan
@@ -94,9 +98,9 @@ def measure_shift(observed: Singles, predicted: Singles, *, rows: Floats, column
     spread = scatter * abs(factor)
     return ProjectionShift(
         shift=whole + factor * answer[:2],
-        parts=whole + np.array([-p[:2] / max(1.0 + p[2], 0.1) for p, _ in pieces]),
+        parts=whole - pieces[:, :2] / np.maximum(1.0 + pieces[:, 2:], 0.1),
         sigma=spread * np.sqrt(np.diag(covariance)[:2]),
-        parts_sigma=np.array([spread * np.sqrt(np.diag(c)[:2]) for _, c in pieces]),
+        parts_sigma=spread * np.sqrt(np.diagonal(piece_covariances, axis1=1, axis2=2)[:, :2]),
         strength=strength * (1.0 + float(answer[2])),
         residual=residual,
     )
@@ -104,15 +108,24 @@ def measure_shift(observed: Singles, predicted: Singles, *, rows: Floats, column
 
 def _detail(image: Singles) -> Singles:
     """Return an image without what is smooth, and without the finest."""
-    from scipy.ndimage import gaussian_filter
-
-    fine, smooth = (gaussian_filter(image, sigma, mode="nearest", truncate=3.0) for sigma in (FINE, SMOOTH))
-    detail: Singles = fine - smooth
+    detail = np.empty(image.shape, np.float32)
+    # less its mean, so that rounding makes no detail of an even image
+    write_detail(np.ascontiguousarray(image - np.float32(image.mean()), np.float32), *_FILTERS, detail)
     return detail
 
 
-def _whole_pixels(image: Singles, model: Singles, rows: Floats, columns: Floats) -> tuple[int, int]:
-    """Return by how many rows and columns, up to REACH, an image lies further than a model."""
+def _gaussian(sigma: float) -> Singles:
+    """Return half a Gaussian of sum 1, from its middle on, that ends at three standard deviations."""
+    values = np.exp(-0.5 * (np.arange(int(3.0 * sigma + 0.5) + 1) / sigma) ** 2)
+    half: Singles = (values / (2.0 * values.sum() - 1.0)).astype(np.float32)
+    return half
+
+
+_FILTERS: Final = (_gaussian(FINE), _gaussian(SMOOTH))
+
+
+def _whole_pixels(image: Singles, model: Singles, rows: Floats, columns: Floats, most: int) -> tuple[int, int]:
+    """Return by how many rows and columns, up to `most`, an image lies further than a model."""
     from scipy.fft import irfft2, rfft2
 
     weights = (rows[:, None] * columns).astype(np.float32)
@@ -120,7 +133,7 @@ def _whole_pixels(image: Singles, model: Singles, rows: Floats, columns: Floats)
     scale = float(np.median(np.abs(image))) / max(float(np.median(np.abs(model))), 1e-30)
     bounded = np.clip(image, scale * model.min(), scale * model.max())
     spectrum = rfft2(bounded * weights) * np.conj(rfft2(model * weights))
-    reach = tuple(min(REACH, (n - 1) // 2) for n in image.shape)
+    reach = tuple(min(most, (n - 1) // 2) for n in image.shape)
     around = np.roll(irfft2(spectrum, image.shape), reach, axis=(0, 1))[: 2 * reach[0] + 1, : 2 * reach[1] + 1]
     row, column = np.unravel_index(int(np.argmax(around)), around.shape)
     if around[row, column] <= around[reach]:
@@ -129,7 +142,7 @@ def _whole_pixels(image: Singles, model: Singles, rows: Floats, columns: Floats)
 
 
 def _solve(matrix: Floats, right: Floats) -> tuple[Floats, Floats]:
-    """Return the solution of three normal equations, 0 where there is nothing to see, and their inverse."""
-    scale = max(float(np.trace(matrix)), 1e-30)
-    inverse = np.linalg.inv(matrix + 1e-9 * scale * np.eye(3)).astype(np.float64)
-    return inverse @ right, inverse
+    """Return the solutions of sets of three normal equations, 0 where there is nothing to see, and their inverses."""
+    scale = np.maximum(np.trace(matrix, axis1=-2, axis2=-1), 1e-30)
+    inverse = np.linalg.inv(matrix + 1e-9 * scale[..., None, None] * np.eye(3)).astype(np.float64)
+    return np.einsum("...ij,...j->...i", inverse, right), inverse

@@ -5,14 +5,20 @@ is noise.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from recon.fourier_correlation import FourierCorrelation, fourier_ring_correlation, fourier_shell_correlation
-from recon.missing_wedge import MissingWedge, find_missing_wedge, measure_axis_ratio
+from recon.fourier_correlation import (
+    FourierCorrelation,
+    check_pair,
+    fourier_ring_correlation,
+    fourier_shell_correlation,
+)
+from recon.missing_wedge import MissingWedge, find_missing_wedge, measure_axis_ratio, measure_common_power
 from recon.ring_strength import RingStrength, measure_rings
 from recon.scan import Scan
 from volio import default_threads
@@ -22,6 +28,8 @@ __all__ = ["ScanQuality", "VolumeQuality", "compare_halves", "measure_quality"]
 
 Floats = npt.NDArray[np.float64]
 
+#: Rows beyond those of the slices, which corrections and interpolation look at.
+_HALO: Final = 4
 #: Fewest slices and projections that say something.
 _FEWEST_SLICES, _FEWEST_ANGLES = 16, 16
 _NOISE_PROJECTIONS: Final = 32
@@ -54,10 +62,18 @@ class VolumeQuality:
         Root mean square of the rings.
     unit : str
         Unit of the resolutions; "voxel" if the size of the voxels is not known.
+    voxel_size : float
+        Edge of a voxel in `unit`.
     shells, across, along : FourierCorrelation
         The curves of the three resolutions.
     rings : RingStrength
         Rings against the distance from the axis.
+    slices : FourierCorrelation
+        Over all directions in the slices: what sharpness is made of.
+    common_power : (y, x) float64 array
+        See `recon.missing_wedge.measure_common_power`: what the axis ratio is made of.
+    image, noise_image : (y, x) float32 arrays
+        The middle slice of the mean of both halves, and of half their difference, which is its noise.
     """
 
     resolution: float
@@ -70,10 +86,20 @@ class VolumeQuality:
     sharpness: float
     ring_strength: float
     unit: str
+    voxel_size: float
     shells: FourierCorrelation
     across: FourierCorrelation
     along: FourierCorrelation
     rings: RingStrength
+    slices: FourierCorrelation
+    common_power: Floats
+    image: npt.NDArray[np.float32]
+    noise_image: npt.NDArray[np.float32]
+
+    @property
+    def value_unit(self) -> str:
+        """Unit of the attenuation: "1/um", or "1/voxel" where the size of the voxels is not known."""
+        return f"1/{self.unit}"
 
     @property
     def contrast_to_noise(self) -> float:
@@ -136,20 +162,13 @@ def measure_quality(
     """
     from recon.reconstruction import reconstruct
 
-    if min(slices, scan.rows) < _FEWEST_SLICES or scan.n_angles < _FEWEST_ANGLES:
-        raise InputError(
-            f"quality needs {_FEWEST_SLICES} slices and {_FEWEST_ANGLES} projections or more, got "
-            f"{min(slices, scan.rows)} and {scan.n_angles}"
-        )
     count = default_threads() if threads is None else threads
-    lines = scan
+    lines, part = _middle_rows(scan, slices, options)
     if lines.flats is not None:
         from recon.scan_correction import correct_scan
 
         lines = correct_scan(lines, threads=count)
     lines = replace(lines, center=_axis(lines, center, count))
-    start = (lines.rows - min(slices, lines.rows)) // 2
-    part = (start, start + min(slices, lines.rows))
     # neighbours in angle go to different halves, in whatever order they were taken
     order = np.argsort(lines.angles, kind="stable")
     halves = [
@@ -197,31 +216,60 @@ def compare_halves(
         As `fourier_shell_correlation` and `measure_rings`.
     """
     size = 1.0 if voxel_size is None else float(voxel_size)
+    one, other = check_pair(first, second, slices=_FEWEST_SLICES)
     direction = find_missing_wedge(angles).direction
-    shells = fourier_shell_correlation(first, second, voxel_size=size)
+    shells = fourier_shell_correlation(one, other, voxel_size=size)
     across, along = (
-        fourier_ring_correlation(first, second, direction=direction + turn, voxel_size=size) for turn in (np.pi / 2, 0)
+        fourier_ring_correlation(one, other, direction=direction + turn, voxel_size=size) for turn in (np.pi / 2, 0)
     )
-    one, other = np.asarray(first, np.float32), np.asarray(second, np.float32)
-    rings = measure_rings(0.5 * (one + other), angles=angles)
+    slices = fourier_ring_correlation(one, other, voxel_size=size)
+    power = measure_common_power(one, other)
+    mean = 0.5 * (one + other)
+    rings = measure_rings(mean, angles=angles)
     noise, contrast = _noise_and_contrast(one, other)
     limit = size / shells.resolution if math.isfinite(shells.resolution) else 0.5
+    middle = len(one) // 2
     return VolumeQuality(
         resolution=shells.resolution,
         resolution_seventh=shells.resolution_seventh,
         resolution_across=across.resolution,
         resolution_along=along.resolution,
-        axis_ratio=measure_axis_ratio(one, other, direction=direction, cutoff=limit),
+        axis_ratio=measure_axis_ratio(power, direction=direction, cutoff=limit),
         noise=noise,
         contrast=contrast,
-        sharpness=_sharpness(one, other, limit),
+        sharpness=_sharpness(slices, limit),
         ring_strength=rings.strength,
         unit="voxel" if voxel_size is None else unit,
+        voxel_size=size,
         shells=shells,
         across=across,
         along=along,
         rings=rings,
+        slices=slices,
+        common_power=power,
+        image=mean[middle],
+        noise_image=0.5 * (one[middle] - other[middle]),
     )
+
+
+def _middle_rows(scan: Scan, slices: int, options: Mapping[str, Any]) -> tuple[Scan, tuple[int, int]]:
+    """Return the detector rows that the slices in the middle are made of, and which slices of theirs these are.
+
+    The same rows are left out above and below, so that the middle of the detector stays where it is.
+    """
+    step = float(options.get("voxel_size") or scan.pixel_size or 1.0) / (scan.pixel_size or 1.0)
+    number = min(slices, round(scan.rows / step))
+    if number < _FEWEST_SLICES or scan.n_angles < _FEWEST_ANGLES:
+        raise InputError(
+            f"quality needs {_FEWEST_SLICES} slices and {_FEWEST_ANGLES} projections or more, got "
+            f"{number} and {scan.n_angles}"
+        )
+    moved = 0.0 if scan.shifts is None else float(np.abs(scan.shifts[:, 0]).max())
+    halo = _HALO + math.ceil(moved + abs(float(options.get("tilt", 0.0))) * scan.columns)
+    margin = max(math.floor(0.5 * (scan.rows - number * step)) - halo, 0)
+    kept = scan.crop(rows=(margin, scan.rows - margin))
+    start = (round(kept.rows / step) - number) // 2
+    return kept, (start, start + number)
 
 
 def _axis(scan: Scan, center: float | None, threads: int) -> float:
@@ -244,11 +292,10 @@ def _noise_and_contrast(first: npt.NDArray[np.float32], second: npt.NDArray[np.f
     return float(0.5 * np.std(one - other)), float(np.sqrt(max(covariance, 0.0)))
 
 
-def _sharpness(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32], cutoff: float) -> float:
+def _sharpness(rings: FourierCorrelation, cutoff: float) -> float:
     """Return the root mean square frequency of what both share, up to a cutoff."""
-    rings = fourier_ring_correlation(first, second)
     kept = rings.frequencies <= cutoff
-    # per ring: what is common of the coefficients, and how many there are
+    # per ring: what is common of all its coefficients
     power = np.maximum(rings.common[kept], 0.0)
     total = float(power.sum())
     return float(np.sqrt(np.sum(power * rings.frequencies[kept] ** 2) / total)) if total > 0 else math.nan

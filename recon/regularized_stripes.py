@@ -5,9 +5,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.sinograms import check_sinograms
 from volio.errors import InputError
 
 __all__ = ["remove_stripes_by_regularization"]
+
+#: Beyond it nothing is left of the regularisation in double precision.
+_WIDEST = 1e6
 
 
 def remove_stripes_by_regularization(sinograms: NDArray[np.generic], *, width: float = 5.0) -> NDArray[np.float32]:
@@ -32,15 +36,13 @@ def remove_stripes_by_regularization(sinograms: NDArray[np.generic], *, width: f
     Raises
     ------
     InputError
-        If the sinograms are not three-dimensional or `width` is below 1.
+        If the sinograms are not three-dimensional or not finite, or `width` is not 1 to a million.
     """
     from scipy.linalg import solveh_banded
 
-    blocks = np.asarray(sinograms, np.float32)
-    if blocks.ndim != 3 or 0 in blocks.shape or blocks.shape[2] < 2:
-        raise InputError(f"sinograms need 3 axes (row, angle, 2 or more columns), got shape {blocks.shape}")
-    if not width >= 1:
-        raise InputError(f"width must be at least 1 column, got {width}: it is that of the widest stripe")
+    blocks = check_sinograms(sinograms)
+    if not 1 <= width <= _WIDEST:
+        raise InputError(f"width must be 1 to {_WIDEST:g} columns, got {width}: it is that of the widest stripe")
     mean = blocks.mean(axis=1, dtype=np.float64)
     strength = 4 * math.sin(math.pi / (2 * width)) ** 2
     # the differences' normal matrix D'D: 2 on the diagonal (1 at the ends), -1 beside it

@@ -30,7 +30,9 @@ CUT: Final = 0.5
 _BINS: Final = 256
 
 
-def reproject(rows: Singles, *, angles: Floats, axes: Floats, threads: int = 1) -> Singles:
+def reproject(
+    rows: Singles, *, angles: Floats, axes: Floats, known: npt.NDArray[np.bool_] | None = None, threads: int = 1
+) -> Singles:
     """Return the projections of the dense part of what projections show.
 
     Parameters
@@ -39,6 +41,8 @@ def reproject(rows: Singles, *, angles: Floats, axes: Floats, threads: int = 1) 
         Line integrals, C-contiguous.
     angles, axes : (angles,) float64 arrays
         Radians; column of the rotation axis in each projection.
+    known : (angles,) bool array, optional
+        The projections that slices are made of: the others are predicted without having been seen. All when not given.
     threads : int
         How many compute; the answer does not depend on it.
 
@@ -51,14 +55,18 @@ def reproject(rows: Singles, *, angles: Floats, axes: Floats, threads: int = 1) 
     size = int(WIDTH * columns) // 2 * 2
     grid = SliceGrid(size, 1.0, (0, size), (0, size), 0.5 * size - 2.0)
     # what every angle measured, and no more: so that projections of the slices have the strength of the rows
-    weights = angle_weights(angles, weighting="angular")
+    chosen = slice(None) if known is None else known
+    seen, places, lines = angles[chosen], axes[chosen], np.ascontiguousarray(rows[chosen])
+    weights = angle_weights(seen, weighting="angular")
     row_filter = make_row_filter(columns, window="hann")
-    inverse = make_back_projector(row_filter, grid, angles=angles, axes=axes, weights=weights)
-    projector = make_projector(grid, columns, angles=angles, axes=axes)
-    slices = _dense(inverse.reconstruct(rows, threads=threads), 0.5 * columns)
+    inverse = make_back_projector(row_filter, grid, angles=seen, axes=places, weights=weights)
+    projector = make_projector(grid, columns, angles=seen, axes=places)
+    slices = _dense(inverse.reconstruct(lines, threads=threads), 0.5 * columns)
     # what is not explained yet, once more: sharpens the slices and completes the parts that the filter damped
-    missing = rows - projector.project(slices, threads=threads)
+    missing = lines - projector.project(slices, threads=threads)
     slices = _dense(slices + inverse.reconstruct(missing, threads=threads), 0.5 * columns)
+    if known is not None:
+        projector = make_projector(grid, columns, angles=angles, axes=axes)
     return projector.project(slices, threads=threads)
 
 

@@ -58,7 +58,7 @@ def measure_rings(volume: npt.ArrayLike, *, angles: npt.ArrayLike | None = None)
     Raises
     ------
     InputError
-        If the volume has another number of axes or is too small.
+        If the volume has another number of axes, is too small, or holds values that are not finite.
     """
     from scipy.ndimage import map_coordinates, median_filter
 
@@ -66,11 +66,15 @@ def measure_rings(volume: npt.ArrayLike, *, angles: npt.ArrayLike | None = None)
     if slices.ndim != 3 or min(slices.shape[1:]) < 4 * _NEAREST:
         raise InputError(f"rings need a volume (z, y, x) of {4 * _NEAREST} voxels or more in y and x: {slices.shape}")
     slices = slices[:: max(len(slices) // _SLICES, 1)]
+    if not np.isfinite(slices.sum(dtype=np.float64)):
+        raise InputError("rings need finite values, the volume holds NaN or infinite ones: crop or replace them")
     reach = 0.5 * min(slices.shape[1:]) - 2.0
     low, high = (0.0, np.pi) if angles is None else (float(np.min(angles)), float(np.max(angles)))
     span = min(high - low, np.pi)
     turns = low + span * (np.arange(2 * math.ceil(0.5 * span * reach)) + 0.5) / (2 * math.ceil(0.5 * span * reach))
-    sides = np.arange(_NEAREST, int(reach) + 1, dtype=np.float64)
+    # the median needs neighbours on both sides
+    beyond = _MEDIAN // 2
+    sides = np.arange(_NEAREST - beyond, int(reach) + 1, dtype=np.float64)
     distances = np.concatenate([-sides[::-1], sides])
     places = np.stack([0.5 * (slices.shape[1] - 1) + np.sin(turns)[:, None] * distances,
                        0.5 * (slices.shape[2] - 1) + np.cos(turns)[:, None] * distances])  # fmt: skip
@@ -81,6 +85,8 @@ def measure_rings(volume: npt.ArrayLike, *, angles: npt.ArrayLike | None = None)
     count = sides.size
     for side in (slice(0, count), slice(count, 2 * count)):
         halves[:, :, side] -= median_filter(halves[:, :, side], (1, 1, _MEDIAN), mode="nearest")
+    kept = np.concatenate([np.arange(beyond, count - beyond), count + np.arange(beyond, count - beyond)])
+    halves = halves[:, :, kept]
     common = float(np.mean(halves[0] * halves[1]))
     profile = np.sqrt(np.mean(halves.mean(axis=0) ** 2, axis=0))
-    return RingStrength(math.sqrt(max(common, 0.0)), distances, profile)
+    return RingStrength(math.sqrt(max(common, 0.0)), distances[kept], profile)

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.outputs import check_output
 from recon.regularized_stripes import remove_stripes_by_regularization
 from recon.sorted_stripes import remove_all_stripes, remove_stripes_by_filtering, remove_stripes_by_sorting
 from recon.wavelet_stripes import remove_stripes_by_wavelets
@@ -64,7 +65,7 @@ def remove_rings(
     Raises
     ------
     InputError
-        If the method is not known, or as the functions named above.
+        If the method is not known, `out` does not take the result, or as the functions named above.
     """
     if isinstance(method, str) and method not in _METHODS:
         raise InputError(f"method must be one of {', '.join(get_args(RingMethod))}, or a function, got {method!r}")
@@ -73,8 +74,7 @@ def remove_rings(
     if len(shape) != 3:
         raise InputError(f"projections need 3 axes (angle, row, column), got shape {shape}")
     result = np.empty(shape, np.float32) if out is None else out
-    if tuple(result.shape) != shape:
-        raise InputError(f"out must have the shape {shape} of the projections, got {tuple(result.shape)}")
+    check_output(result, shape, what="the projections")
     depth = max(1, BLOCK_BYTES // max(4 * math.prod((shape[0], shape[2])), 1))
     blocks = [slice(start, min(start + depth, shape[1])) for start in range(0, shape[1], depth)]
 

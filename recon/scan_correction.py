@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from recon.corrections import Corrected, Ranges, correct
+from recon.corrections import Corrected, Ranges, Transform, correct
 from recon.scan import Scan
 from volio.errors import InputError
 from volio.progress import SupportsUpdate
@@ -18,6 +18,7 @@ def correct_scan(
     dead_tolerance: float | None = 0.5,
     zinger_threshold: float | None = 8.0,
     binning: int = 1,
+    phase: Transform | None = None,
     floor: float = 1e-4,
     out: Any | None = None,
     threads: int | None = None,
@@ -50,6 +51,7 @@ def correct_scan(
         dead_tolerance=dead_tolerance,
         zinger_threshold=zinger_threshold,
         binning=binning,
+        phase=phase,
         floor=floor,
         out=out,
         threads=threads,

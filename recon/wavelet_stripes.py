@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from recon.sinograms import check_sinograms
 from volio.errors import InputError
 
 __all__ = ["remove_stripes_by_wavelets"]
@@ -32,13 +33,12 @@ def remove_stripes_by_wavelets(
     Raises
     ------
     InputError
-        If the wavelet is not known, a number is not positive, or the sinograms are too small for the levels.
+        If the sinograms are not finite or too small for the levels, the wavelet is not known, or a number is not
+        positive.
     """
     import pywt
 
-    blocks = np.asarray(sinograms, np.float32)
-    if blocks.ndim != 3 or 0 in blocks.shape:
-        raise InputError(f"sinograms need 3 axes (row, angle, column) and no empty one, got shape {blocks.shape}")
+    blocks = check_sinograms(sinograms)
     if not damping > 0:
         raise InputError(f"damping must be positive, got {damping}: 1 change over the scan is usual")
     if wavelet not in pywt.wavelist(kind="discrete"):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from segmentation.flattening import flatten_background, flatten_beam_hardening
     from segmentation.histogram import Histogram, compute_histogram
     from segmentation.inputs import UNLABELLED
+    from segmentation.noise import estimate_noise
     from segmentation.particles import split_particles
     from segmentation.scores import BoundaryDistance, Scores, compare_boundaries, compare_labels
     from segmentation.sweep import Band, ThresholdSweep, threshold_sweep
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from segmentation.training import ClassReport
 
 _MODULES = {
-    "UNLABELLED": "inputs",
     "Band": "sweep",
     "BoundaryDistance": "scores",
     "ClassReport": "training",
@@ -35,12 +35,14 @@ _MODULES = {
     "PixelClassifier": "classifier",
     "Scores": "scores",
     "ThresholdSweep": "sweep",
+    "UNLABELLED": "inputs",
     "apply_thresholds": "thresholding",
     "compare_boundaries": "scores",
     "compare_labels": "scores",
     "compute_feature": "features",
     "compute_histogram": "histogram",
     "diffuse": "filters",
+    "estimate_noise": "noise",
     "fill_holes": "cleanup",
     "flatten_background": "flattening",
     "flatten_beam_hardening": "flattening",
@@ -73,6 +75,7 @@ __all__ = [
     "compute_feature",
     "compute_histogram",
     "diffuse",
+    "estimate_noise",
     "fill_holes",
     "flatten_background",
     "flatten_beam_hardening",

@@ -1,11 +1,11 @@
 """A function of a neighbourhood applied to a volume of any size: block by block, with the voxels around each block."""
 
 import itertools
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,50 @@ from segmentation.inputs import check_shape
 from volio import InputError, LazyArray, Progress, Volume, available_memory, read, write
 from volio.blocks import completed_blocks
 
-__all__ = ["BLOCK", "block_boxes", "map_blocks", "read_padded"]
+if TYPE_CHECKING:
+    from volio import Checkpoint, Executor
+    from volio.blocks import ExecutorName
+
+__all__ = ["BLOCK", "BlockOptions", "block_boxes", "chunks_of", "crop_margin", "map_blocks", "overlaps", "read_padded"]
 
 #: Edge of a block in voxels: many features of one fit into memory and, mostly, into the cache. A shard of OME-Zarr is
 #: a whole number of blocks.
 BLOCK: Final = 64
+#: Edge of a block that is sent to another process or kept: large beside its halo, and small beside the memory.
+KEPT: Final = 128
 
 Box = tuple[slice, ...]
 Function = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+class BlockOptions(TypedDict, total=False):
+    """How a volume is worked on, block by block, and where the result goes: options of all functions that do so.
+
+    Whatever they are, the result is the same to the last bit.
+
+    Attributes
+    ----------
+    target : path, optional
+        File for the result, as a rule ``NAME.ome.zarr``, which is written while it is computed and stays on disk;
+        without it the result is in memory.
+    overwrite : bool
+        Replace an existing target.
+    threads : int, optional
+        How many blocks at once; `volio.default_threads` when not given.
+    progress : bool
+        Show a bar.
+    executor : {"serial", "threads", "processes", "dask"} or Executor, optional
+        Where the blocks are computed; threads when not given.
+    checkpoint : Checkpoint, optional
+        Where finished blocks are kept, to go on from (`volio.open_checkpoint`): one for each call.
+    """
+
+    target: str | Path | None
+    overwrite: bool
+    threads: int | None
+    progress: bool
+    executor: "ExecutorName | Executor | None"
+    checkpoint: "Checkpoint | None"
 
 
 def block_boxes(shape: Sequence[int], edge: int = BLOCK) -> list[Box]:
@@ -41,6 +77,38 @@ def block_boxes(shape: Sequence[int], edge: int = BLOCK) -> list[Box]:
     """
     ranges = [[slice(start, min(start + edge, n)) for start in range(0, n, edge)] for n in shape]
     return list(itertools.product(*ranges))
+
+
+def chunks_of(volume: Volume | None, shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the chunks that a volume is stored in, or else cubes of 64 voxels, for what is computed of it."""
+    chunks = None if volume is None else getattr(volume.data, "chunks", None)
+    if isinstance(chunks, tuple) and all(isinstance(n, int) for n in chunks):
+        return chunks
+    return tuple(min(64, n) for n in shape)
+
+
+def crop_margin(block: NDArray[Any], margin: int) -> NDArray[Any]:
+    """Return a block (..., z, y, x) without `margin` voxels on each side."""
+    return block[(..., *(slice(margin, -margin or None),) * 3)]
+
+
+def overlaps(box: Box, shape: Sequence[int], edge: int) -> Iterator[tuple[Box, Box, Box]]:
+    """Find the blocks of `edge` voxels (see `block_boxes`) that a box has a part of.
+
+    Yields
+    ------
+    block, inside, outside : 3 slices each
+        The block; the part within it; the same part within the box.
+    """
+    ranges = [range(s.start // edge, -(-s.stop // edge)) for s in box]
+    for place in itertools.product(*ranges):
+        block = tuple(slice(i * edge, min((i + 1) * edge, n)) for i, n in zip(place, shape, strict=True))
+        part = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(block, box, strict=True)]
+        inside, outside = (
+            tuple(slice(p.start - o.start, p.stop - o.start) for p, o in zip(part, other, strict=True))
+            for other in (block, box)
+        )
+        yield block, inside, outside
 
 
 def read_padded(data: Any, box: Box, halo: int = 0, mask: Any = None) -> NDArray[Any]:
@@ -106,6 +174,23 @@ class _Computed:
         return result
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """Reads what was computed from the blocks that are kept; those that are damaged are computed again."""
+
+    computed: _Computed
+    checkpoint: "Checkpoint"
+    shape: tuple[int, ...]
+
+    def __call__(self, box: Box) -> NDArray[Any]:
+        result = np.empty([s.stop - s.start for s in box], self.computed.dtype)
+        for whole, inside, outside in overlaps(box, self.shape, KEPT):
+            kept = self.checkpoint.load(_name(whole))
+            block = self.computed(whole) if kept is None else kept["block"]
+            result[outside] = block[inside]
+        return result
+
+
 def map_blocks(
     volume: Volume,
     function: Function,
@@ -115,13 +200,15 @@ def map_blocks(
     edge: int = BLOCK,
     mask: Volume | None = None,
     outside: int = 0,
+    label: str = "filtering",
+    pyramid: Literal["mean", "nearest"] = "mean",
+    metadata: dict[str, Any] | None = None,
     target: str | Path | None = None,
     overwrite: bool = False,
     threads: int | None = None,
     progress: bool = False,
-    label: str = "filtering",
-    pyramid: Literal["mean", "nearest"] = "mean",
-    metadata: dict[str, Any] | None = None,
+    executor: "ExecutorName | Executor | None" = None,
+    checkpoint: "Checkpoint | None" = None,
 ) -> Volume:
     """Apply a function of a neighbourhood to all of a volume.
 
@@ -131,7 +218,7 @@ def map_blocks(
         In memory or on disk.
     function : callable
         Takes a block with `halo` more voxels on each side, and returns the block without them. Called by several
-        threads at once.
+        threads at once; for processes and dask it must be picklable.
     dtype : dtype
         Type of what it returns.
     halo : int
@@ -142,21 +229,14 @@ def map_blocks(
         Where it is zero, the result is `outside`, and NaN is read as 0.
     outside : int
         See `mask`.
-    target : path, optional
-        File for the result, which then is computed while it is written (a shard of OME-Zarr a task) and stays on
-        disk; without it the result is in memory.
-    overwrite : bool
-        Replace an existing target.
-    threads : int, optional
-        How many blocks at once; the result does not depend on it.
-    progress : bool
-        Show a bar.
     label : str
         What is being done, for the bar.
     pyramid : {"mean", "nearest"}
         How coarser copies in an OME-Zarr target are made.
     metadata : dict, optional
         Metadata of the result; those of the volume when not given.
+    target, overwrite, threads, progress, executor, checkpoint
+        See `BlockOptions`. OME-Zarr is written a shard a task.
 
     Returns
     -------
@@ -175,25 +255,25 @@ def map_blocks(
     computed = _Computed(
         volume.data, function, halo, edge, np.dtype(dtype), None if mask is None else mask.data, outside
     )
-    found = volume.metadata if metadata is None else metadata
-    if target is not None:
-        return _written(replace(volume, metadata=found), computed, target, overwrite, threads, progress, pyramid)
-    size = volume.size * computed.dtype.itemsize
-    if volume.is_lazy and size > available_memory():
-        raise InputError(f"the result takes {size / 1e9:.1f} GB, more than is free: name an OME-Zarr file as target")
-    result = np.empty(volume.shape, computed.dtype)
-    boxes = block_boxes(volume.shape, edge)
-    with ExitStack() as stack:
-        bar = stack.enter_context(Progress(len(boxes), unit="blocks", label=label)) if progress else None
-        for index, block in completed_blocks(stack, computed, boxes, threads=threads):
-            result[boxes[index]] = block
-            if bar is not None:
-                bar.update()
-    return replace(volume, data=result, metadata=found)
+    result = replace(volume, metadata=volume.metadata if metadata is None else metadata)
+    boxes = block_boxes(volume.shape, edge if executor is None and checkpoint is None else KEPT)
+    source: _Computed | _Kept = computed
+    if checkpoint is not None:
+        with _bar(progress, boxes, label) as bar:
+            source = _keep(computed, volume.shape, boxes, checkpoint, bar, threads=threads, executor=executor)
+        progress, executor = False, None
+    if target is not None and executor is None:
+        return _written(result, source, computed, target, overwrite, threads, progress, pyramid)
+    with _bar(progress, boxes, label) as bar:
+        data = _assemble(source, volume, computed.dtype, boxes, bar, threads=threads, executor=executor)
+    if target is None:
+        return replace(result, data=data)
+    return _written(result, data.__getitem__, computed, target, overwrite, threads, False, pyramid)
 
 
 def _written(
     volume: Volume,
+    source: Any,
     computed: _Computed,
     target: str | Path,
     overwrite: bool,
@@ -201,12 +281,10 @@ def _written(
     progress: bool,
     pyramid: Literal["mean", "nearest"],
 ) -> Volume:
-    """Write what is computed and open it from there."""
+    """Write what `source` reads and open it from there."""
     # without a halo it costs nothing to compute by the pages of the source, and each is read once
-    chunks = getattr(volume.data, "chunks", None) if computed.halo == 0 else None
-    if not (isinstance(chunks, tuple) and all(isinstance(n, int) for n in chunks)):
-        chunks = tuple(min(64, n) for n in volume.shape)
-    lazy = LazyArray(computed, volume.shape, computed.dtype, chunks=chunks, name=volume.name or "volume")
+    chunks = chunks_of(volume if computed.halo == 0 else None, volume.shape)
+    lazy = LazyArray(source, volume.shape, computed.dtype, chunks=chunks, name=volume.name or "volume")
     zarr = Path(target).suffix == ".zarr"
     write(
         replace(volume, data=lazy),
@@ -217,3 +295,48 @@ def _written(
         threads=threads,
     )
     return replace(volume, data=read(target, lazy=True).data)
+
+
+def _bar(progress: bool, boxes: list[Box], label: str) -> AbstractContextManager[Progress | None]:
+    return Progress(len(boxes), unit="blocks", label=label) if progress else nullcontext()
+
+
+def _assemble(
+    source: Any, volume: Volume, dtype: np.dtype[Any], boxes: list[Box], bar: Progress | None, **work: Any
+) -> NDArray[Any]:
+    """Compute all blocks and put them together in memory."""
+    size = volume.size * dtype.itemsize
+    if volume.is_lazy and size > available_memory():
+        raise InputError(f"the result takes {size / 1e9:.1f} GB, more than is free: name an OME-Zarr file as target")
+    whole = np.empty(volume.shape, dtype)
+    with ExitStack() as stack:
+        for index, block in completed_blocks(stack, source, boxes, **work):
+            whole[boxes[index]] = block
+            if bar is not None:
+                bar.update()
+    return whole
+
+
+def _keep(
+    computed: _Computed,
+    shape: tuple[int, ...],
+    boxes: list[Box],
+    checkpoint: "Checkpoint",
+    bar: Progress | None,
+    **work: Any,
+) -> _Kept:
+    """Compute the blocks that are not kept yet, and keep them."""
+    done = set(checkpoint.names())
+    todo = [box for box in boxes if _name(box) not in done]
+    if bar is not None and len(todo) < len(boxes):
+        bar.skip(len(boxes) - len(todo))
+    with ExitStack() as stack:
+        for index, block in completed_blocks(stack, computed, todo, **work) if todo else ():
+            checkpoint.save(_name(todo[index]), {"block": block})
+            if bar is not None:
+                bar.update()
+    return _Kept(computed, checkpoint, shape)
+
+
+def _name(box: Box) -> str:
+    return "-".join(f"{s.start}_{s.stop}" for s in box)

@@ -1,14 +1,15 @@
 """Pixel classifier: a random forest that learns phases from a few labelled voxels and their surroundings."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import numpy as np
 
-from segmentation.blockwise import map_blocks
+from segmentation.blockwise import BlockOptions, map_blocks
 from segmentation.features import FeatureSet
 from segmentation.forest import Forest, grow_forest
 from segmentation.inputs import UNLABELLED, as_volume, extend_metadata, is_whole
@@ -124,10 +125,7 @@ class PixelClassifier:
         volume: Volume,
         *,
         mask: Volume | None = None,
-        target: str | Path | None = None,
-        overwrite: bool = False,
-        threads: int | None = None,
-        progress: bool = False,
+        **options: Unpack[BlockOptions],
     ) -> Volume:
         """Label a volume of any size.
 
@@ -137,14 +135,8 @@ class PixelClassifier:
             Grey values on the scale of those learnt from.
         mask : Volume or array, optional
             Where it is zero, voxels get the label 255.
-        target : path, optional
-            Where to write the labels, as a rule ``NAME.ome.zarr``; without it they are in memory.
-        overwrite : bool
-            Replace an existing target.
-        threads : int, optional
-            How many blocks at once; the labels do not depend on it.
-        progress : bool
-            Show a bar.
+        **options
+            Target, threads, executor and more: see `segmentation.blockwise.BlockOptions`.
 
         Returns
         -------
@@ -157,24 +149,14 @@ class PixelClassifier:
             If voxels are NaN, or the mask has another shape.
         """
         kind = np.min_scalar_type(max(self.labels)) if min(self.labels) >= 0 else np.dtype(np.int32)
-        names = np.array(self.labels, kind)
-
-        def function(block: "NDArray[Any]") -> "NDArray[Any]":
-            return np.asarray(names[self._votes(block).argmax(axis=0)])
-
-        return self._map(
-            volume, function, kind, mask=mask, target=target, overwrite=overwrite, threads=threads, progress=progress
-        )
+        return self._map(volume, partial(_name_best, self, np.array(self.labels, kind)), kind, mask, **options)
 
     def predict_probability(
         self,
         volume: Volume,
         *,
         label: int,
-        target: str | Path | None = None,
-        overwrite: bool = False,
-        threads: int | None = None,
-        progress: bool = False,
+        **options: Unpack[BlockOptions],
     ) -> Volume:
         """Compute how many of the trees vote for one class, at each voxel of a volume of any size.
 
@@ -184,7 +166,7 @@ class PixelClassifier:
             Grey values.
         label : int
             The class.
-        target, overwrite, threads, progress
+        **options
             See `predict`.
 
         Returns
@@ -199,18 +181,12 @@ class PixelClassifier:
         """
         if label not in self.labels:
             raise InputError(f"label {label} was not learnt: this classifier knows {', '.join(map(str, self.labels))}")
-        number = self.labels.index(label)
-        options: dict[str, Any] = {"target": target, "overwrite": overwrite, "threads": threads, "progress": progress}
-        return self._map(volume, lambda block: self._votes(block)[number], np.dtype(np.float32), **options)
+        return self._map(volume, partial(_votes_for, self, self.labels.index(label)), np.dtype(np.float32), **options)
 
     def predict_uncertainty(
         self,
         volume: Volume,
-        *,
-        target: str | Path | None = None,
-        overwrite: bool = False,
-        threads: int | None = None,
-        progress: bool = False,
+        **options: Unpack[BlockOptions],
     ) -> Volume:
         """Compute how undecided the trees are: 1 minus the lead of the best class over the second best.
 
@@ -220,7 +196,7 @@ class PixelClassifier:
         ----------
         volume : Volume or array, shape (z, y, x)
             Grey values.
-        target, overwrite, threads, progress
+        **options
             See `predict`.
 
         Returns
@@ -233,13 +209,7 @@ class PixelClassifier:
         InputError
             If voxels are NaN.
         """
-
-        def function(block: "NDArray[Any]") -> "NDArray[Any]":
-            best = np.sort(self._votes(block), axis=0)[-2:]
-            return np.asarray(np.clip(1 - (best[1] - best[0]), 0, 1))
-
-        options: dict[str, Any] = {"target": target, "overwrite": overwrite, "threads": threads, "progress": progress}
-        return self._map(volume, function, np.dtype(np.float32), **options)
+        return self._map(volume, partial(_doubt, self), np.dtype(np.float32), **options)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the classifier to a file of plain arrays (NumPy .npz), which needs no scikit-learn to be applied.
@@ -290,13 +260,29 @@ class PixelClassifier:
 
         return load_classifier(Path(path), features)
 
-    def _votes(self, block: "NDArray[Any]") -> "NDArray[np.float32]":
-        """Return votes (classes, z, y, x) of a block with its halo."""
+    def votes(self, block: "NDArray[Any]") -> "NDArray[np.float32]":
+        """Compute the part of the trees that votes for each class.
+
+        Parameters
+        ----------
+        block : array, shape (z, y, x)
+            Grey values, with ``features.halo`` more voxels on each side.
+
+        Returns
+        -------
+        (classes, z, y, x) float32 array
+            Without the halo.
+        """
         values = self.features.compute(block)
         return np.asarray(self.forest.probabilities(values.reshape(len(values), -1)).reshape(-1, *values.shape[1:]))
 
     def _map(
-        self, volume: Volume, function: Any, dtype: "np.dtype[Any]", *, mask: Volume | None = None, **options: Any
+        self,
+        volume: Volume,
+        function: "Callable[[NDArray[Any]], NDArray[Any]]",
+        dtype: "np.dtype[Any]",
+        mask: Volume | None = None,
+        **options: Unpack[BlockOptions],
     ) -> Volume:
         grey = as_volume(volume)
         self._check_size(grey)
@@ -324,3 +310,16 @@ class PixelClassifier:
                 self.voxel_size,
                 volume.voxel_size,
             )
+
+
+def _name_best(classifier: PixelClassifier, names: "NDArray[Any]", block: "NDArray[Any]") -> "NDArray[Any]":
+    return np.asarray(names[classifier.votes(block).argmax(axis=0)])
+
+
+def _votes_for(classifier: PixelClassifier, number: int, block: "NDArray[Any]") -> "NDArray[Any]":
+    return np.asarray(classifier.votes(block)[number])
+
+
+def _doubt(classifier: PixelClassifier, block: "NDArray[Any]") -> "NDArray[Any]":
+    best = np.sort(classifier.votes(block), axis=0)[-2:]
+    return np.asarray(np.clip(1 - (best[1] - best[0]), 0, 1))

@@ -89,7 +89,7 @@ def load_classifier(path: Path, features: FeatureSet | None = None) -> PixelClas
 def _open(path: Path) -> "tuple[dict[str, Any], dict[str, NDArray[Any]]]":
     """Return header and arrays of a file."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return json.loads(str(arrays.pop(_HEADER))), arrays
     except FileNotFoundError as error:

@@ -1,11 +1,12 @@
 """Labels tidied up: specks removed, holes filled, the largest part kept."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import numpy as np
 
-from segmentation.blockwise import map_blocks
+from segmentation.blockwise import BlockOptions, map_blocks
 from segmentation.components import EDGE, Connectivity, find_components
 from segmentation.inputs import as_labels, extend_metadata, is_whole
 from volio import InputError, LazyArray, Volume
@@ -27,9 +28,7 @@ def remove_specks(
     label: int = 1,
     replace: int = 0,
     connectivity: Connectivity = 6,
-    target: str | Path | None = None,
-    overwrite: bool = False,
-    threads: int | None = None,
+    **options: Unpack[BlockOptions],
 ) -> Volume:
     """Give small connected parts of a phase to another phase.
 
@@ -45,12 +44,8 @@ def remove_specks(
         What it becomes there.
     connectivity : {6, 18, 26}
         Neighbours of a voxel: through faces, edges too, or corners too.
-    target : path, optional
-        Where to write the result; without it, it is in memory.
-    overwrite : bool
-        Replace an existing target.
-    threads : int, optional
-        How many blocks at once; the result does not depend on it.
+    **options
+        Target, threads, executor and more: see `segmentation.blockwise.BlockOptions`.
 
     Returns
     -------
@@ -64,13 +59,13 @@ def remove_specks(
     """
     _check_size(smaller_than)
     found = as_labels(labels)
-    parts = find_components(_is(found, label), connectivity=connectivity, threads=threads)
+    parts = find_components(_is(found, label), connectivity=connectivity, threads=options.get("threads"))
     if parts.sizes.size == 0:
         raise InputError(_absent(found, label))
     chosen = parts.sizes < smaller_than
     step = {"step": "remove_specks", "smaller_than": smaller_than, "label": label, "parts": int(chosen.sum())}
     step["voxels"] = int(parts.sizes[chosen].sum())
-    return _relabelled(found, parts.where(chosen), replace, step, target, overwrite, threads)
+    return _relabelled(found, parts.where(chosen), replace, step, **options)
 
 
 def fill_holes(
@@ -79,9 +74,7 @@ def fill_holes(
     label: int = 1,
     smaller_than: int | None = None,
     connectivity: Connectivity = 6,
-    target: str | Path | None = None,
-    overwrite: bool = False,
-    threads: int | None = None,
+    **options: Unpack[BlockOptions],
 ) -> Volume:
     """Fill the holes of a phase: connected parts of everything else that touch no face of the volume.
 
@@ -95,7 +88,7 @@ def fill_holes(
         Only holes of fewer voxels; all when not given.
     connectivity : {6, 18, 26}
         Of the holes.
-    target, overwrite, threads
+    **options
         See `remove_specks`.
 
     Returns
@@ -111,13 +104,13 @@ def fill_holes(
     if smaller_than is not None:
         _check_size(smaller_than)
     found = as_labels(labels)
-    parts = find_components(_is_not(found, label), connectivity=connectivity, threads=threads)
+    parts = find_components(_is_not(found, label), connectivity=connectivity, threads=options.get("threads"))
     if int(parts.sizes.sum()) == found.size:
         raise InputError(_absent(found, label))
     chosen = ~parts.border & (parts.sizes < (smaller_than or _MOST))
     step = {"step": "fill_holes", "smaller_than": smaller_than, "label": label, "parts": int(chosen.sum())}
     step["voxels"] = int(parts.sizes[chosen].sum())
-    return _relabelled(found, parts.where(chosen), label, step, target, overwrite, threads)
+    return _relabelled(found, parts.where(chosen), label, step, **options)
 
 
 def keep_largest(
@@ -126,9 +119,7 @@ def keep_largest(
     label: int = 1,
     replace: int = 0,
     connectivity: Connectivity = 6,
-    target: str | Path | None = None,
-    overwrite: bool = False,
-    threads: int | None = None,
+    **options: Unpack[BlockOptions],
 ) -> Volume:
     """Keep the largest connected part of a phase and give the others to another phase.
 
@@ -136,7 +127,7 @@ def keep_largest(
     ----------
     labels : Volume or array, shape (z, y, x)
         Whole numbers.
-    label, replace, connectivity, target, overwrite, threads
+    label, replace, connectivity, **options
         See `remove_specks`.
 
     Returns
@@ -150,21 +141,21 @@ def keep_largest(
         If the phase is not there, or a label is not usable.
     """
     found = as_labels(labels)
-    parts = find_components(_is(found, label), connectivity=connectivity, threads=threads)
+    parts = find_components(_is(found, label), connectivity=connectivity, threads=options.get("threads"))
     if parts.sizes.size == 0:
         raise InputError(_absent(found, label))
     chosen = ~parts.largest()
     step = {"step": "keep_largest", "label": label, "parts": int(chosen.sum())}
     step["voxels"] = int(parts.sizes[chosen].sum())
-    return _relabelled(found, parts.where(chosen), replace, step, target, overwrite, threads)
+    return _relabelled(found, parts.where(chosen), replace, step, **options)
 
 
 def _is(labels: Volume, label: int) -> LazyArray:
-    return LazyArray.wrap(labels.data).map(lambda block: block == label, np.bool_)
+    return LazyArray.wrap(labels.data).map(partial(np.equal, label), np.bool_)
 
 
 def _is_not(labels: Volume, label: int) -> LazyArray:
-    return LazyArray.wrap(labels.data).map(lambda block: block != label, np.bool_)
+    return LazyArray.wrap(labels.data).map(partial(np.not_equal, label), np.bool_)
 
 
 def _relabelled(
@@ -172,34 +163,41 @@ def _relabelled(
     chosen: LazyArray,
     value: int,
     step: dict[str, Any],
-    target: str | Path | None,
-    overwrite: bool,
-    threads: int | None,
+    **options: Unpack[BlockOptions],
 ) -> Volume:
     """Write a label where voxels were chosen."""
     kind = np.dtype(np.uint8) if labels.dtype == bool else labels.dtype
     limits = np.iinfo(kind)
     if not is_whole(value) or not limits.min <= value <= limits.max:
         raise InputError(f"label {value!r} is not a whole number that {kind} can hold: choose another, or convert")
-
-    def read(box: "Box") -> "NDArray[Any]":
-        block = np.asarray(labels.data[box]).astype(kind)
-        block[chosen[box]] = value
-        return block
-
+    read = _Relabelled(labels.data, chosen, value, kind)
     source = LazyArray(read, labels.shape, kind, chunks=[min(64, n) for n in labels.shape])
     steps = [*labels.metadata.get("cleanup", ()), step]
     return map_blocks(
         Volume(source, labels.voxel_size, labels.unit, labels.origin, labels.name),
-        lambda block: block,
+        np.asarray,
         dtype=kind,
         edge=EDGE,
-        target=target,
-        overwrite=overwrite,
-        threads=threads,
+        label="tidying up",
         pyramid="nearest",
         metadata=extend_metadata(labels, cleanup=steps),
+        **options,
     )
+
+
+@dataclass(frozen=True)
+class _Relabelled:
+    """Reads labels with a value where voxels were chosen."""
+
+    data: Any
+    chosen: LazyArray
+    value: int
+    kind: "np.dtype[Any]"
+
+    def __call__(self, box: "Box") -> "NDArray[Any]":
+        block = np.asarray(self.data[box]).astype(self.kind)
+        block[self.chosen[box]] = self.value
+        return block
 
 
 def _check_size(smaller_than: Any) -> None:

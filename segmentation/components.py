@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from segmentation.blockwise import block_boxes
+from segmentation.blockwise import block_boxes, overlaps
 from volio import InputError, LazyArray, run_blocks
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from volio.lazy import Box
 
-__all__ = ["EDGE", "Components", "Connectivity", "find_components"]
+__all__ = ["EDGE", "Components", "Connectivity", "find_components", "order_of"]
 
 Connectivity = Literal[6, 18, 26]
 
@@ -59,25 +59,9 @@ class Components:
 
     def where(self, keep: "NDArray[np.bool_]") -> LazyArray:
         """Return where the components are for which `keep` (n,) is true: bool voxels, made when they are read."""
+        kept = [np.concatenate([[False], keep[numbers]]) for numbers in self._numbers]
         shape = self._selected.shape
-        grid = [math.ceil(n / EDGE) for n in shape]
-
-        def read(box: "Box") -> "NDArray[np.bool_]":
-            result = np.zeros([s.stop - s.start for s in box], np.bool_)
-            ranges = [range(s.start // EDGE, math.ceil(s.stop / EDGE)) for s in box]
-            for place in itertools.product(*ranges):
-                core = [slice(i * EDGE, min((i + 1) * EDGE, n)) for i, n in zip(place, shape, strict=True)]
-                numbers = self._numbers[int(np.ravel_multi_index(place, grid))]
-                kept = np.concatenate([[False], keep[numbers]])
-                part = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(core, box, strict=True)]
-                if not kept.any():
-                    continue
-                labels = _numbered(self._selected, tuple(core), self._connectivity)[0]
-                inside = tuple(slice(p.start - c.start, p.stop - c.start) for p, c in zip(part, core, strict=True))
-                outside = tuple(slice(p.start - b.start, p.stop - b.start) for p, b in zip(part, box, strict=True))
-                result[outside] = kept[labels[inside]]
-            return result
-
+        read = _Chosen(self._selected, self._connectivity, kept)
         return LazyArray(read, shape, np.bool_, chunks=[min(64, n) for n in shape])
 
     def largest(self) -> "NDArray[np.bool_]":
@@ -86,6 +70,38 @@ class Components:
         if keep.size:
             keep[self.sizes.argmax()] = True
         return keep
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """Reads where some components are; `kept` says of the numbers of each block which."""
+
+    selected: LazyArray
+    connectivity: Connectivity
+    kept: "list[NDArray[np.bool_]]"
+
+    def __call__(self, box: "Box") -> "NDArray[np.bool_]":
+        result = np.zeros([s.stop - s.start for s in box], np.bool_)
+        grid = [math.ceil(n / EDGE) for n in self.selected.shape]
+        for core, inside, outside in overlaps(box, self.selected.shape, EDGE):
+            kept = self.kept[int(np.ravel_multi_index([s.start // EDGE for s in core], grid))]
+            if kept.any():
+                result[outside] = kept[_numbered(self.selected, core, self.connectivity)[0][inside]]
+        return result
+
+
+def order_of(connectivity: Connectivity) -> int:
+    """Return along how many axes at once neighbours may lie: 1 through faces, 2 edges too, 3 corners too.
+
+    Raises
+    ------
+    InputError
+        If the connectivity is not 6, 18 or 26.
+    """
+    orders = {6: 1, 18: 2, 26: 3}
+    if connectivity not in orders:
+        raise InputError(f"connectivity must be 6, 18 or 26 neighbours, got {connectivity!r}")
+    return orders[connectivity]
 
 
 def find_components(
@@ -117,8 +133,7 @@ def find_components(
     InputError
         If the connectivity is another number.
     """
-    if connectivity not in (6, 18, 26):
-        raise InputError(f"connectivity must be 6, 18 or 26 neighbours, got {connectivity!r}")
+    order_of(connectivity)
     source = LazyArray.wrap(selected)
     boxes = block_boxes(source.shape, EDGE)
     blocks = run_blocks(lambda box: _examine(source, marks, box, connectivity), boxes, threads=threads)
@@ -145,7 +160,7 @@ def _numbered(selected: LazyArray, core: "Box", connectivity: Connectivity) -> "
     from scipy import ndimage
 
     extended = tuple(slice(s.start, min(s.stop + 1, n)) for s, n in zip(core, selected.shape, strict=True))
-    structure = ndimage.generate_binary_structure(3, {6: 1, 18: 2, 26: 3}[connectivity])
+    structure = ndimage.generate_binary_structure(3, order_of(connectivity))
     labels, count = ndimage.label(selected[extended], structure)
     return labels, int(count)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -67,11 +68,7 @@ def match_contrast(
     gain = (second - first) / (high - low)
     offset = first - gain * low
     entry = {"method": method, "gain": gain, "offset": offset, "reference": wanted.name}
-
-    def change(block: "NDArray[Any]") -> "NDArray[np.float32]":
-        return (block.astype(np.float64) * gain + offset).astype(np.float32)
-
-    lazy = LazyArray.wrap(grey.data).map(change, np.float32)
+    lazy = LazyArray.wrap(grey.data).map(partial(_rescale, gain, offset), np.float32)
     return replace(grey, data=lazy if grey.is_lazy else lazy[:], metadata=extend_metadata(grey, contrast=entry))
 
 
@@ -103,6 +100,10 @@ def match_series(
     if not volumes:
         raise InputError("a series needs at least one volume, got none")
     return [match_contrast(v, volumes[0], method=method, region=region, threads=threads) for v in volumes]
+
+
+def _rescale(gain: float, offset: float, block: "NDArray[Any]") -> "NDArray[np.float32]":
+    return (block.astype(np.float64) * gain + offset).astype(np.float32)
 
 
 def _marks(volume: Volume, region: "Roi | None", threads: int | None) -> tuple[float, float]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, cast, get_args
 
 import numpy as np
 
-from segmentation.blockwise import map_blocks
+from segmentation.blockwise import BlockOptions, crop_margin, map_blocks
 from segmentation.inputs import as_volume, extend_metadata
 from volio import InputError, Volume
 
@@ -106,10 +106,10 @@ class FeatureSet:
         out = np.empty((len(self.names), *shape), np.float32)
         place = 0
         if "grey" in self.kinds:
-            out[0] = _inner(grey, self.halo)
+            out[0] = crop_margin(grey, self.halo)
             place = 1
         for sigma in self.sigmas:
-            part = np.ascontiguousarray(_inner(grey, self.halo - self._reach(sigma))) if self._scaled else grey
+            part = np.ascontiguousarray(crop_margin(grey, self.halo - self._reach(sigma))) if self._scaled else grey
             place = self._add(part, sigma, out, place)
         return out
 
@@ -120,7 +120,7 @@ class FeatureSet:
         shape = out.shape[1:]
         smooth = _gaussian(grey, sigma)  # with a margin of what the derivatives need
         margin = (smooth.shape[0] - shape[0]) // 2
-        near = np.ascontiguousarray(_inner(smooth, margin - 1)) if margin else smooth
+        near = np.ascontiguousarray(crop_margin(smooth, margin - 1)) if margin else smooth
         slope = np.empty((3, *(n - 2 for n in smooth.shape)), np.float32)
         if {"gradient", "structure"} & set(self.kinds):
             kernels.gradient(smooth, slope)
@@ -130,9 +130,9 @@ class FeatureSet:
         for kind in self._scaled:
             part = out[place : place + _COUNT[kind]]
             if kind == "gaussian":
-                part[0] = _inner(smooth, margin)
+                part[0] = crop_margin(smooth, margin)
             elif kind == "gradient":
-                centre = np.ascontiguousarray(slope[(slice(None), *_inner_slices(margin - 1))])
+                centre = np.ascontiguousarray(crop_margin(slope, margin - 1))
                 kernels.magnitude(centre.reshape(3, -1), part.reshape(-1))
             elif kind == "laplacian":
                 part[0] = curve[0] + curve[1] + curve[2]
@@ -153,10 +153,7 @@ def compute_feature(
     kind: FeatureKind = "gaussian",
     sigma: float = 1.0,
     number: int = 1,
-    target: str | Path | None = None,
-    overwrite: bool = False,
-    threads: int | None = None,
-    progress: bool = False,
+    **options: Unpack[BlockOptions],
 ) -> Volume:
     """Compute one feature of a volume of any size, to look at it.
 
@@ -170,14 +167,8 @@ def compute_feature(
         Scale in voxels.
     number : int
         Which of the three eigenvalues, from 1, the largest.
-    target : path, optional
-        Where to write the feature; without it, it is in memory.
-    overwrite : bool
-        Replace an existing target.
-    threads : int, optional
-        How many blocks at once; the result does not depend on it.
-    progress : bool
-        Show a bar.
+    **options
+        Target, threads, executor and more: see `segmentation.blockwise.BlockOptions`.
 
     Returns
     -------
@@ -195,16 +186,17 @@ def compute_feature(
     grey = as_volume(volume)
     return map_blocks(
         grey,
-        lambda block: features.compute(block)[number - 1],
+        partial(_one_feature, features, number - 1),
         dtype=np.float32,
         halo=features.halo,
-        target=target,
-        overwrite=overwrite,
-        threads=threads,
-        progress=progress,
         label="computing features",
         metadata=extend_metadata(grey, feature=features.names[number - 1]),
+        **options,
     )
+
+
+def _one_feature(features: FeatureSet, number: int, block: "NDArray[Any]") -> "NDArray[np.float32]":
+    return np.asarray(features.compute(block)[number])
 
 
 def make_feature_set(kinds: Sequence[str], sigmas: Sequence[float]) -> FeatureSet:
@@ -227,15 +219,6 @@ def make_feature_set(kinds: Sequence[str], sigmas: Sequence[float]) -> FeatureSe
 
 def _radius(sigma: float) -> int:
     return max(int(np.ceil(_TRUNCATE * sigma)), 1)
-
-
-def _inner_slices(margin: int) -> tuple[slice, ...]:
-    return (slice(margin, -margin or None),) * 3
-
-
-def _inner(block: "NDArray[Any]", margin: int) -> "NDArray[Any]":
-    """Return the block without a margin."""
-    return block[_inner_slices(margin)]
 
 
 def _gaussian(block: "NDArray[np.float32]", sigma: float) -> "NDArray[np.float32]":

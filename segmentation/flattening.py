@@ -3,12 +3,13 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
-from segmentation.blockwise import block_boxes, read_padded
+from segmentation.blockwise import block_boxes, chunks_of, read_padded
 from segmentation.criteria import find_otsu
 from segmentation.histogram import compute_histogram
 from segmentation.inputs import as_volume, check_shape, extend_metadata, is_whole
@@ -40,6 +41,24 @@ class _Surface:
     def __call__(self, box: "Box") -> "NDArray[np.float64]":
         axes = np.meshgrid(*(np.arange(s.start, s.stop, dtype=np.float64) for s in box), indexing="ij", sparse=True)
         return np.asarray(sum(c * t for c, t in zip(self.coefficients, self.terms(list(axes)), strict=True)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Flattened:
+    """Reads a volume without the surface; `level` is the mean grey value that is kept."""
+
+    data: Any
+    surface: _Surface
+    level: float
+    mode: str
+
+    def __call__(self, box: "Box") -> "NDArray[np.float32]":
+        values, shape = np.asarray(self.data[box]), self.surface(box)
+        if self.mode == "subtract":
+            return (values - shape + self.level).astype(np.float32)
+        if (shape * np.sign(self.level) <= 0).any():
+            raise InputError("the fitted surface reaches zero and cannot be divided by: lower the order, or subtract")
+        return (values * (self.level / shape)).astype(np.float32)
 
 
 def flatten_background(
@@ -98,11 +117,7 @@ def flatten_background(
         p for p in itertools.product(range(order + 1), repeat=3)
         if sum(p) <= order and all(a <= b for a, b in zip(p, most, strict=True))
     ]  # fmt: skip
-
-    def terms(axes: "list[NDArray[np.float64]]") -> "list[NDArray[np.float64]]":
-        z, y, x = ((a - m) / h for a, m, h in zip(axes, middle, half, strict=True))
-        return [z**i * y**j * x**k for i, j, k in powers]
-
+    terms = partial(_monomials, middle, half, powers)
     entry = {"method": "background", "order": order, "phase": phase, "mode": mode}
     return _flatten(grey, terms, entry, phase, mode, mask, target, overwrite, threads)
 
@@ -152,13 +167,23 @@ def flatten_beam_hardening(
     grey = as_volume(volume)
     cy, cx = center if center is not None else ((grey.shape[1] - 1) / 2, (grey.shape[2] - 1) / 2)
     size = max(grey.shape[1:]) / 2
-
-    def terms(axes: "list[NDArray[np.float64]]") -> "list[NDArray[np.float64]]":
-        square = ((axes[1] - cy) ** 2 + (axes[2] - cx) ** 2 + 0 * axes[0]) / size**2
-        return [square**i for i in range(order // 2 + 1)]
-
+    terms = partial(_even_powers, (cy, cx), size, order)
     entry = {"method": "beam hardening", "center": [float(cy), float(cx)], "order": order, "phase": phase}
     return _flatten(grey, terms, entry, phase, "divide", mask, target, overwrite, threads)
+
+
+def _monomials(
+    middle: list[float], half: list[float], powers: list[tuple[int, ...]], axes: "list[NDArray[np.float64]]"
+) -> "list[NDArray[np.float64]]":
+    z, y, x = ((a - m) / h for a, m, h in zip(axes, middle, half, strict=True))
+    return [z**i * y**j * x**k for i, j, k in powers]
+
+
+def _even_powers(
+    center: tuple[float, float], size: float, order: int, axes: "list[NDArray[np.float64]]"
+) -> "list[NDArray[np.float64]]":
+    square = ((axes[1] - center[0]) ** 2 + (axes[2] - center[1]) ** 2 + 0 * axes[0]) / size**2
+    return [square**i for i in range(order // 2 + 1)]
 
 
 def _flatten(
@@ -233,15 +258,7 @@ def _fit(
 
 def _taken_away(grey: Volume, surface: _Surface, level: float, mode: str) -> Volume:
     """Return the volume without the surface, computed when it is read."""
-
-    def load(box: "Box") -> "NDArray[np.float32]":
-        values, shape = np.asarray(grey.data[box]), surface(box)
-        if mode == "subtract":
-            return (values - shape + level).astype(np.float32)
-        if (shape * np.sign(level) <= 0).any():
-            raise InputError("the fitted surface reaches zero and cannot be divided by: lower the order, or subtract")
-        return (values * (level / shape)).astype(np.float32)
-
-    chunks = getattr(grey.data, "chunks", None)
-    chunks = chunks if isinstance(chunks, tuple) and isinstance(chunks[0], int) else [min(64, n) for n in grey.shape]
-    return Volume(LazyArray(load, grey.shape, np.float32, chunks=chunks, name=grey.name or "volume"))
+    read = _Flattened(grey.data, surface, level, mode)
+    return Volume(
+        LazyArray(read, grey.shape, np.float32, chunks=chunks_of(grey, grey.shape), name=grey.name or "volume")
+    )

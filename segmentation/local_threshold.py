@@ -1,11 +1,13 @@
 """Thresholds that follow the surroundings of each voxel, for uneven grey values."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy import ndimage
 
+from segmentation.blockwise import crop_margin
 from segmentation.histogram import Histogram
 from volio import InputError
 
@@ -43,27 +45,34 @@ def label_locally(
     least, largest = histogram.first, histogram.edge(histogram.counts.size - 1)
     if least == largest:
         raise InputError(f"all voxels have the grey value {least:g}: there is nothing to tell apart")
-    reach, middle = window // 2, (least + largest) / 2
-    ones = np.ones(window)
+    return _LocalThreshold(method, window, weight, (least + largest) / 2, (largest - least) / 2)
 
-    def mean(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
+
+@dataclass(frozen=True)
+class _LocalThreshold:
+    """Labels a block; `half` is half the range of all grey values, `middle` lies in the middle of it."""
+
+    method: Literal["sauvola", "local"]
+    window: int
+    weight: float
+    middle: float
+    half: float
+
+    def __call__(self, block: "NDArray[Any]") -> "NDArray[np.uint8]":
+        # counted from the middle of the range, so that squares keep their digits
+        grey = block.astype(np.float64) - self.middle
+        average = self._mean(grey)
+        spread = np.sqrt(np.maximum(self._mean(grey**2) - average**2, 0.0))
+        if self.method == "local":
+            limit = average + self.weight * spread
+        else:
+            limit = -self.half + (average + self.half) * (1 + self.weight * (spread / self.half - 1))
+        return (crop_margin(grey, self.window // 2) > limit).astype(np.uint8)
+
+    def _mean(self, values: "NDArray[np.float64]") -> "NDArray[np.float64]":
         # sums of the same terms in the same order wherever a block begins, unlike running sums
+        reach = self.window // 2
         for axis in range(3):
             inside = tuple(slice(reach, -reach or None) if a == axis else slice(None) for a in range(3))
-            values = ndimage.correlate1d(values, ones, axis=axis, mode="nearest")[inside]
-        return values / window**3
-
-    def label(block: "NDArray[Any]") -> "NDArray[np.uint8]":
-        # counted from the middle of the range, so that squares keep their digits
-        grey = block.astype(np.float64) - middle
-        average = mean(grey)
-        spread = np.sqrt(np.maximum(mean(grey**2) - average**2, 0.0))
-        if method == "local":
-            limit = average + weight * spread
-        else:
-            floor, half = least - middle, (largest - least) / 2
-            limit = floor + (average - floor) * (1 + weight * (spread / half - 1))
-        core = grey[(slice(reach, -reach or None),) * 3]
-        return (core > limit).astype(np.uint8)
-
-    return label
+            values = ndimage.correlate1d(values, np.ones(self.window), axis=axis, mode="nearest")[inside]
+        return values / self.window**3

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segmentation.components import Connectivity
+from segmentation.components import Connectivity, order_of
 from segmentation.inputs import as_labels, extend_metadata
 from volio import InputError, Volume
 
@@ -54,8 +54,7 @@ def split_particles(labels: Volume, *, label: int = 1, depth: float = 1.0, conne
 
     if not depth >= 0:
         raise InputError(f"depth must be at least 0 voxels, got {depth}")
-    if connectivity not in (6, 18, 26):
-        raise InputError(f"connectivity must be 6, 18 or 26 neighbours, got {connectivity!r}")
+    most = order_of(connectivity)
     found = as_labels(labels)
     inside = np.asarray(found.data[:]) == label
     if not inside.any() or inside.all():
@@ -66,7 +65,7 @@ def split_particles(labels: Volume, *, label: int = 1, depth: float = 1.0, conne
     places = np.flatnonzero(flat >= 0)
     order = places[np.argsort(-flat[places], kind="stable")]
     numbers = np.zeros(distance.shape, np.int32)
-    flood(order, flat, _steps(distance.shape, connectivity), np.float32(depth), numbers.reshape(-1))
+    flood(order, flat, _steps(distance.shape, most), np.float32(depth), numbers.reshape(-1))
     core = np.ascontiguousarray(numbers[1:-1, 1:-1, 1:-1])
     count = _renumber(core)
     entry = {"label": label, "depth": float(depth), "connectivity": connectivity, "count": count}
@@ -85,9 +84,8 @@ def _distance(inside: "NDArray[np.bool_]", voxel_size: tuple[float, float, float
     return distance
 
 
-def _steps(shape: tuple[int, ...], connectivity: Connectivity) -> "NDArray[np.int64]":
-    """Return the flat steps to the neighbours of a voxel."""
-    most = {6: 1, 18: 2, 26: 3}[connectivity]
+def _steps(shape: tuple[int, ...], most: int) -> "NDArray[np.int64]":
+    """Return the flat steps to the neighbours of a voxel that lie along up to `most` axes at once."""
     steps = [
         np.subtract(place, 1) @ np.array([shape[1] * shape[2], shape[2], 1])
         for place in np.ndindex(3, 3, 3)

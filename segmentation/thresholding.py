@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, get_args
 
 import numpy as np
 
-from segmentation.blockwise import map_blocks, read_padded
+from segmentation.blockwise import BLOCK, BlockOptions, map_blocks, read_padded
 from segmentation.components import EDGE, find_components
 from segmentation.criteria import find_fraction, find_li, find_otsu, find_triangle
 from segmentation.histogram import BINS, Histogram, compute_histogram
@@ -18,6 +18,8 @@ from volio import InputError, LazyArray, Volume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from volio.lazy import Box
 
 __all__ = ["Method", "apply_thresholds", "find_thresholds", "threshold"]
 
@@ -40,10 +42,7 @@ def threshold(
     weight: float = 0.2,
     mask: Volume | None = None,
     bins: int = BINS,
-    target: str | Path | None = None,
-    overwrite: bool = False,
-    threads: int | None = None,
-    progress: bool = False,
+    **options: Unpack[BlockOptions],
 ) -> Volume:
     """Segment a grey volume of any size by thresholds; the darkest phase becomes 0.
 
@@ -75,14 +74,8 @@ def threshold(
         Where it is zero, voxels do not count and get the label 255.
     bins : int
         Bins of the histogram of real numbers.
-    target : path, optional
-        Where to write the labels, as a rule ``NAME.ome.zarr``; without it they are in memory.
-    overwrite : bool
-        Replace an existing target.
-    threads : int, optional
-        How many blocks at once; the labels do not depend on it.
-    progress : bool
-        Show a bar.
+    **options
+        Target, threads, executor and more: see `segmentation.blockwise.BlockOptions`.
 
     Returns
     -------
@@ -103,8 +96,7 @@ def threshold(
     """
     _check_options(method, classes, values, fraction, window)
     grey = as_volume(volume)
-    histogram = compute_histogram(grey, mask=mask, bins=bins, threads=threads)
-    options: dict[str, Any] = {"target": target, "overwrite": overwrite, "threads": threads, "progress": progress}
+    histogram = compute_histogram(grey, mask=mask, bins=bins, threads=options.get("threads"))
     if method in ("sauvola", "local"):
         from segmentation.local_threshold import label_locally
 
@@ -115,7 +107,9 @@ def threshold(
     if method == "hysteresis":
         entry = {"method": method, "thresholds": limits}
         return _label_connected(grey, limits, entry, mask, **options)
-    return apply_thresholds(grey, limits, histogram=histogram, method=method, mask=mask, **options)
+    labels = apply_thresholds(grey, limits, histogram=histogram, method=method, mask=mask, **options)
+    _tell_valleys(labels.metadata["segmentation"])
+    return labels
 
 
 def find_thresholds(
@@ -166,10 +160,7 @@ def apply_thresholds(
     histogram: Histogram | None = None,
     method: str = "manual",
     mask: Volume | None = None,
-    target: str | Path | None = None,
-    overwrite: bool = False,
-    threads: int | None = None,
-    progress: bool = False,
+    **options: Unpack[BlockOptions],
 ) -> Volume:
     """Label a volume by ascending thresholds, with what the histogram says about their uncertainty.
 
@@ -183,7 +174,7 @@ def apply_thresholds(
         Of the grey values, if known already.
     method : str
         Name of how the thresholds were found, for the metadata.
-    mask, target, overwrite, threads, progress
+    mask, **options
         See `threshold`.
 
     Returns
@@ -198,9 +189,8 @@ def apply_thresholds(
     """
     grey = as_volume(volume)
     limits = [float(value) for value in thresholds]
-    known = histogram or compute_histogram(grey, mask=mask, threads=threads)
+    known = histogram or compute_histogram(grey, mask=mask, threads=options.get("threads"))
     entry = {"method": method, **describe_thresholds(known, limits)}
-    options: dict[str, Any] = {"target": target, "overwrite": overwrite, "threads": threads, "progress": progress}
     return _label(grey, _labeller(grey.dtype, limits), entry, mask, **options)
 
 
@@ -233,11 +223,6 @@ def describe_thresholds(histogram: Histogram, thresholds: list[float]) -> dict[s
             moved = [*thresholds[:number], end, *thresholds[number + 1 :]]
             bounds.append(histogram.fractions(moved))
     ends = np.array([fractions, *bounds])
-    for valley, limit in zip(valleys, thresholds, strict=True):
-        if not valley.found:
-            logger.warning("the histogram has no valley at the threshold %g: the phases are not well told apart", limit)
-        elif limit in (valley.low, valley.high):
-            logger.info("the threshold %g lies beside the valley of the histogram at %g", limit, valley.bottom)
     return {
         "thresholds": thresholds,
         "threshold_low": [valley.low for valley in valleys],
@@ -247,6 +232,16 @@ def describe_thresholds(histogram: Histogram, thresholds: list[float]) -> dict[s
         "fractions_low": ends.min(axis=0).tolist(),
         "fractions_high": ends.max(axis=0).tolist(),
     }
+
+
+def _tell_valleys(stated: dict[str, Any]) -> None:
+    """Say which thresholds tell the phases apart badly."""
+    ends = zip(stated["threshold_low"], stated["threshold_high"], stated["valley_found"], strict=True)
+    for limit, (low, high, found) in zip(stated["thresholds"], ends, strict=True):
+        if not found:
+            logger.warning("the histogram has no valley at the threshold %g: the phases are not well told apart", limit)
+        elif limit in (low, high):
+            logger.info("the threshold %g lies beside the valley of the histogram, %g to %g", limit, low, high)
 
 
 def _check_options(
@@ -280,16 +275,19 @@ def _labeller(dtype: Any, thresholds: list[float]) -> "Callable[[NDArray[Any]], 
         # the type of the same size without a sign indexes the table, negative numbers its end
         levels = np.roll(np.arange(info.min, info.max + 1), info.min).astype(np.float64)
         table = np.searchsorted(thresholds, levels, side="left").astype(np.uint8)
-        unsigned = np.dtype(f"u{np.dtype(dtype).itemsize}")
-        return lambda block: table[block.view(unsigned)]
+        return partial(_look_up, table, np.dtype(f"u{np.dtype(dtype).itemsize}"))
+    return partial(_compare, thresholds)
 
-    def compare(block: "NDArray[Any]") -> "NDArray[np.uint8]":
-        labels = np.zeros(block.shape, np.uint8)
-        for value in thresholds:
-            labels += block > np.float64(value)
-        return labels
 
-    return compare
+def _look_up(table: "NDArray[np.uint8]", unsigned: "np.dtype[Any]", block: "NDArray[Any]") -> "NDArray[np.uint8]":
+    return np.asarray(table[block.view(unsigned)])
+
+
+def _compare(thresholds: list[float], block: "NDArray[Any]") -> "NDArray[np.uint8]":
+    labels = np.zeros(block.shape, np.uint8)
+    for value in thresholds:
+        labels += block > np.float64(value)
+    return labels
 
 
 def _label(
@@ -297,13 +295,18 @@ def _label(
     function: "Callable[[NDArray[Any]], NDArray[Any]]",
     entry: dict[str, Any],
     mask: Volume | None,
-    **options: Any,
+    *,
+    halo: int = 0,
+    edge: int = BLOCK,
+    **options: Unpack[BlockOptions],
 ) -> Volume:
     """Make the labels block by block, 255 outside the mask."""
     return map_blocks(
         grey,
         function,
         dtype=np.uint8,
+        halo=halo,
+        edge=edge,
         mask=None if mask is None else as_volume(mask, "mask"),
         outside=UNLABELLED,
         label="labelling",
@@ -314,21 +317,32 @@ def _label(
 
 
 def _label_connected(
-    grey: Volume, limits: list[float], entry: dict[str, Any], mask: Volume | None, **options: Any
+    grey: Volume, limits: list[float], entry: dict[str, Any], mask: Volume | None, **options: Unpack[BlockOptions]
 ) -> Volume:
     """Label what is above the low threshold and connected to what is above the high one."""
     inside = None if mask is None else as_volume(mask, "mask").data
+    chunks = getattr(grey.data, "chunks", grey.shape)
+    low, high = (LazyArray(_Above(grey.data, inside, limit), grey.shape, np.bool_, chunks=chunks) for limit in limits)
+    components = find_components(low, marks=high, threads=options.get("threads"))
+    connected = replace(grey, data=components.where(components.marked))
+    return _label(connected, _as_labels, entry, mask, edge=EDGE, **options)
 
-    def above(value: float) -> LazyArray:
-        def read(box: tuple[slice, ...]) -> "NDArray[np.bool_]":
-            found = read_padded(grey.data, box, 0, inside) > np.float64(value)
-            return found if inside is None else found & (np.asarray(inside[box]) != 0)
 
-        return LazyArray(read, grey.shape, np.bool_, chunks=getattr(grey.data, "chunks", grey.shape))
+@dataclass(frozen=True)
+class _Above:
+    """Reads where a volume is above a value, and inside of a mask."""
 
-    components = find_components(above(limits[0]), marks=above(limits[1]), threads=options["threads"])
-    connected = components.where(components.marked)
-    return _label(replace(grey, data=connected), lambda block: block.view(np.uint8), entry, mask, edge=EDGE, **options)
+    data: Any
+    inside: Any
+    value: float
+
+    def __call__(self, box: "Box") -> "NDArray[np.bool_]":
+        found: NDArray[np.bool_] = read_padded(self.data, box, 0, self.inside) > np.float64(self.value)
+        return found if self.inside is None else found & (np.asarray(self.inside[box]) != 0)
+
+
+def _as_labels(block: "NDArray[Any]") -> "NDArray[np.uint8]":
+    return block.view(np.uint8)
 
 
 def _show(values: Sequence[float]) -> str:

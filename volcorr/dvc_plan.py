@@ -5,7 +5,7 @@ from typing import Any
 
 from volcorr.summary import wrap_row
 
-__all__ = ["DvcPlan", "format_plan", "join_times"]
+__all__ = ["DvcPlan", "format_plan", "join_times", "show_bytes", "show_time"]
 
 Triple = tuple[int, int, int]
 
@@ -115,33 +115,33 @@ def format_plan(plan: DvcPlan) -> str:
     threads = f"{plan.threads} thread{'' if plan.threads == 1 else 's'}"
     kinds = {"processes": f"{plan.workers} processes", "dask": f"{plan.workers or 'all'} dask workers"}
     where = kinds.get(plan.executor, threads)
-    stages = ", ".join(f"{stage} {_show_time(value)}" for stage, value in plan.seconds.items())
-    files = ", ".join(f"{kind} {_show_bytes(value)}" for kind, value in plan.disk.items())
+    stages = ", ".join(f"{stage} {show_time(value)}" for stage, value in plan.seconds.items())
+    files = ", ".join(f"{kind} {show_bytes(value)}" for kind, value in plan.disk.items())
     rows = [
         ("volumes", f"{join_times(plan.volume_shape)} voxels {plan.dtype}{voxel}{steps}"),
         ("subset", f"{join_times(plan.subset_size)} voxels"),
         ("points", f"{plan.points} ({join_times(plan.grid)}), every {join_times(plan.spacing)} voxels{inside}"),
         ("blocks", f"{plan.blocks} of at most {join_times(plan.block_shape)} points, on {where}"),
-        ("memory", f"{_show_bytes(plan.memory)}; a block {_show_bytes(plan.memory_per_block)}"),
-        ("disk", f"{_show_bytes(plan.total_disk)} of {_show_bytes(plan.disk_free)} free: {files}"),
+        ("memory", f"{show_bytes(plan.memory)}; a block {show_bytes(plan.memory_per_block)}"),
+        ("disk", f"{show_bytes(plan.total_disk)} of {show_bytes(plan.disk_free)} free: {files}"),
         ("speed", f"{plan.points_per_second:.0f} points/s in the trial"),
-        ("time", f"{_show_time(plan.total_seconds)}: {stages}"),
+        ("time", f"{show_time(plan.total_seconds)}: {stages}"),
         *(("assumed", line) for line in plan.assumptions),
         *(("warning", line) for line in plan.warnings),
     ]
     return "\n".join(line for label, text in rows for line in wrap_row(label, text))
 
 
-def _show_bytes(number: float) -> str:
-    """``1.23 GB``."""
+def show_bytes(number: float) -> str:
+    """Return a number of bytes as ``1.23 GB``."""
     for size, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")):
         if number >= size:
             return f"{number / size:.3g} {unit}"
     return f"{number / 1e3:.0f} kB"
 
 
-def _show_time(seconds: float) -> str:
-    """``2 h 05 min``, ``3 min 20 s`` or ``12 s``."""
+def show_time(seconds: float) -> str:
+    """Return seconds as ``2 h 05 min``, ``3 min 20 s`` or ``12 s``."""
     whole = round(seconds)
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

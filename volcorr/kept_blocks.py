@@ -1,18 +1,17 @@
 """Finished blocks of a run, kept beside its result until that is complete: what ``--resume`` goes on from."""
 
 import logging
-import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from volio import OutputError
 from volio.checkpoint import Checkpoint, open_checkpoint
+from volio.kept_folder import claim_folder, kept_folder
+from volio.staging import remove_unfinished
 
-__all__ = ["KeptBlocks", "blocks_folder", "kept_blocks", "left_over"]
+__all__ = ["KeptBlocks", "kept_blocks", "left_over"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,14 +24,9 @@ CUT = "cut"
 IDENTITY = "identity.json"
 
 
-def blocks_folder(output: Path) -> Path:
-    """Return the hidden folder beside a result in which its finished blocks are kept."""
-    return output.absolute().parent / f".{output.name}.blocks"
-
-
 def left_over(output: Path) -> int:
     """Return how many finished blocks an earlier run of `output` has left."""
-    return _count(blocks_folder(output))
+    return _count(kept_folder(output))
 
 
 class KeptBlocks:
@@ -46,7 +40,7 @@ class KeptBlocks:
 
     def __init__(self, output: Path) -> None:
         self.output = output
-        self.folder = blocks_folder(output)
+        self.folder = kept_folder(output)
         self._identity: dict[str, Any] | None = None
         self._stack = ExitStack()
 
@@ -70,7 +64,7 @@ class KeptBlocks:
             Another run works on the same output, or the folder cannot be written.
         """
         self.folder.mkdir(exist_ok=True)
-        locked = self._lock()
+        claimed = claim_folder(self.folder, self.output, self._stack)
         found = left_over(self.output)
         if found and not resume:
             logger.warning(
@@ -82,8 +76,8 @@ class KeptBlocks:
             _empty(self.folder)
         open_checkpoint(self.folder, identity, resume=resume)
         self._identity = dict(identity)
-        if locked:
-            _remove_unfinished(self.output, working)
+        if claimed:
+            remove_unfinished(self.output, working=working)
 
     def of(self, name: str | None = None) -> Checkpoint:
         """Return where the blocks of the run are kept, or of one part of it (a step of a series)."""
@@ -140,25 +134,6 @@ class KeptBlocks:
                     self.folder,
                 )
 
-    def _lock(self) -> bool:
-        """Refuse to work beside another run of the same output; False where the system knows no locks."""
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return False
-        handle = os.open(self.folder, os.O_RDONLY)
-        self._stack.callback(os.close, handle)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputError(
-                f"another run is making {self.output} at this moment: wait for its end, or choose another output"
-            ) from error
-        except OSError as error:  # some network file systems
-            logger.debug("%s cannot be locked: %s", self.folder, error)
-            return False
-        return True
-
 
 @contextmanager
 def kept_blocks(output: Path) -> Iterator[KeptBlocks]:
@@ -189,11 +164,3 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(item)
         else:
             item.unlink()
-
-
-def _remove_unfinished(output: Path, working: Path) -> None:
-    """Remove the unfinished folders of runs of the same output that were killed; nobody else works on it now."""
-    ours = re.compile(rf"\.partial-[0-9a-f]{{8}}-{re.escape(output.name)}")
-    for folder in output.absolute().parent.iterdir():
-        if ours.fullmatch(folder.name) and folder.name != working.name:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from volcorr.dvc_plan import join_times
-from volcorr.kept_blocks import blocks_folder, left_over
+from volcorr.kept_blocks import left_over
 from volcorr.settings import DvcSettings
 from volio import default_threads
+from volio.kept_folder import kept_folder
 from volio.lazy import is_lazy
 from volio.memory import available_memory
 
@@ -122,6 +123,6 @@ def _on_machine(plan: "DvcPlan", settings: DvcSettings) -> Iterator[str]:
     kept = left_over(settings.output)
     if kept:
         yield (
-            f"{kept} finished blocks of an earlier run are in {blocks_folder(settings.output)}: "
+            f"{kept} finished blocks of an earlier run are in {kept_folder(settings.output)}: "
             "--resume goes on with them, a run without it drops them"
         )

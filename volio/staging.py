@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from volio.errors import OutputError, VolcorrError
 
-__all__ = ["staged"]
+__all__ = ["remove_unfinished", "staged"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -56,6 +57,23 @@ def staged(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator
         raise _explained(error, target) from error
     finally:
         _remove(temporary)
+
+
+def remove_unfinished(path: str | os.PathLike[str], *, working: Path) -> None:
+    """Remove what killed runs have left of a target under its temporary names.
+
+    Parameters
+    ----------
+    path : path
+        The target; nobody else works on it now.
+    working : Path
+        The temporary path of this run, which stays.
+    """
+    target = Path(path).absolute()
+    unfinished = re.compile(rf"\.partial-[0-9a-f]{{8}}-(\.partial-[0-9a-f]{{8}}-)?{re.escape(target.name)}")
+    for item in target.parent.iterdir():
+        if unfinished.fullmatch(item.name) and not item.name.endswith(working.name):
+            _remove(item)
 
 
 def _check_target(target: Path, overwrite: bool) -> None:

@@ -94,3 +94,15 @@ def test_errors(radius, density):
         BooleanModel(radius, density)
     with pytest.raises(InputError, match="porosity"):
         BooleanModel.with_porosity(1.0, radius=3)
+
+
+def test_spheres_too_large_for_the_volume_are_refused() -> None:
+    """A sphere that met itself across the faces would be drawn wrongly."""
+    with pytest.raises(InputError, match="too large for a volume"):
+        BooleanModel(20.0, 1e-4).draw((10, 60, 60), seed=1)
+
+
+@pytest.mark.parametrize("radius", [np.nan, np.inf, 0.0, -1.0])
+def test_radii_that_cannot_be_are_refused(radius: float) -> None:
+    with pytest.raises(InputError, match="positive and finite"):
+        BooleanModel(radius, 1e-4)

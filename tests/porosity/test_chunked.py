@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -110,3 +114,56 @@ def test_memory_that_is_too_little_is_refused_and_more_makes_larger_chunks() -> 
 def test_nothing_to_measure_is_refused_in_chunks_too(fill: int, said: str) -> None:
     with pytest.raises(InputError, match=said):
         pore_size_distribution(np.full((20, 20, 20), fill, np.uint8), voxel_size=1, executor="serial")
+
+
+def test_walls_that_are_neither_are_refused_in_chunks_too() -> None:
+    with pytest.raises(InputError, match="none or all"):
+        pore_size_distribution(noise_pores((20, 20, 20), 1, 2.0), voxel_size=1, walls="al", executor="serial")
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("executor", ["serial", "threads", "dask"])
+def test_executors_and_the_order_of_axes_change_nothing(executor, tmp_path) -> None:
+    pores = noise_pores((37, 30, 33), 8, 2.5)
+    whole = pore_size_distribution(pores, voxel_size=(2, 1, 3), threads=1)
+    order, size = (2, 0, 1), (3.0, 2.0, 1.0)
+    np.save(tmp_path / "pores.npy", pores.transpose(order).astype(np.uint8))
+    turned = Volume(np.load(tmp_path / "pores.npy", mmap_mode="r"), voxel_size=size)
+    found = pore_size_distribution(turned, executor=executor, threads=2)
+    np.testing.assert_array_equal(whole.radius, found.radius)
+    np.testing.assert_array_equal(whole.volumes, found.volumes)
+
+
+def test_a_run_that_was_killed_goes_on_and_gives_the_same(tmp_path) -> None:
+    """The process is killed without warning after its first chunks; another one measures only what is left."""
+    pores = noise_pores((60, 40, 40), 9, 2.0)
+    np.save(tmp_path / "pores.npy", pores.astype(np.uint8))
+    code = f"""
+import os
+import numpy as np
+from porosity import chunked, pore_size_distribution
+from volio import Volume, open_checkpoint
+chunked.MOST_EDGE = 24
+measure, done = chunked._CountSizes.__call__, []
+def stop(self, box):
+    if len(done) == 4:
+        os.kill(os.getpid(), 9)
+    done.append(box)
+    return measure(self, box)
+chunked._CountSizes.__call__ = stop
+pores = Volume(np.load({str(tmp_path / "pores.npy")!r}, mmap_mode="r"), voxel_size=(1.0, 1.0, 1.0))
+kept = open_checkpoint({str(tmp_path / "kept")!r}, {{"pores": 9}}, resume=True)
+pore_size_distribution(pores, checkpoint=kept, executor="serial")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False)
+    assert ended.returncode == -9
+    kept = open_checkpoint(tmp_path / "kept", {"pores": 9}, resume=True)
+    assert sum(name.startswith("sizes") for name in kept.names()) == 4
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunked, "MOST_EDGE", 24)
+        measured = []
+        count = chunked._CountSizes.__call__
+        patch.setattr(chunked._CountSizes, "__call__", lambda self, box: measured.append(box) or count(self, box))
+        found = pore_size_distribution(pores, voxel_size=1, checkpoint=kept, executor="serial")
+    assert len(measured) == 3 * 2 * 2 - 4
+    check_equal(pore_size_distribution(pores, voxel_size=1), found)

@@ -70,3 +70,9 @@ def test_a_volume_of_pore_alone_has_distances_to_its_walls() -> None:
 def test_volumes_without_pores_or_walls_are_refused(pores, options, said) -> None:
     with pytest.raises(InputError, match=said):
         map_distances(pores, voxel_size=1, **options)
+
+
+@pytest.mark.parametrize("threads", [-1, 0, 1.5])
+def test_threads_that_cannot_be_are_refused(threads) -> None:
+    with pytest.raises(InputError, match="threads"):
+        map_distances(np.eye(4, dtype=bool)[None], voxel_size=1, threads=threads)

@@ -170,3 +170,8 @@ def test_nmc_cathode(data_dir):
     assert found.phases == (0, 1, 2)
     assert found.fraction.sum() == pytest.approx(1)
     assert found.fraction[0] == pytest.approx(0.40, abs=0.03)
+
+
+def test_a_phase_named_twice_is_refused() -> None:
+    with pytest.raises(InputError, match="twice"):
+        phase_fractions(np.indices((8, 8, 8)).sum(0) % 2, phases=[1, 1])

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from porosity import mip, mip_from_each_face, pore_size_distribution
+from porosity import map_distances, mip, mip_from_each_face, pore_size_distribution
+from porosity.intrusion import _bound_particles
+from porosity.pore_space import check_pores
 from volio import InputError
 
 FACES = {"z-": (0, 0), "z+": (0, -1), "y-": (1, 0), "y+": (1, -1), "x-": (2, 0), "x+": (2, -1)}
@@ -147,3 +149,13 @@ def test_a_thin_sample_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
 def test_unknown_inlets_are_refused() -> None:
     with pytest.raises(InputError, match="all or one of z-"):
         mip(bottle(), inlet="top", voxel_size=1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.tuples(*[st.integers(1, 3)] * 3), st.floats(0.05, 0.9))
+def test_no_particle_is_larger_than_its_bound(seed, edges, share) -> None:
+    """Else a thin sample would go unnoticed."""
+    pores = noise_pores((23, 30, 18), seed, 2.0, share)
+    space = check_pores(pores, voxel_size=edges)
+    largest = map_distances(~pores, voxel_size=edges).largest
+    assert largest <= _bound_particles(np.asarray(space.data), space) < largest + 4 * 2 * np.linalg.norm(edges)

@@ -82,3 +82,23 @@ def test_what_is_on_disk_stays_there(tmp_path) -> None:
     space = check_pores(np.load(tmp_path / "labels.npy", mmap_mode="r"), phase=5)
     assert space.is_lazy
     assert space.data[0].sum() == 1
+
+
+@pytest.mark.parametrize("phase", [None, 0, -1])
+def test_negative_labels_are_refused_whatever_the_phase(phase) -> None:
+    with pytest.raises(InputError, match=r"not be negative|label -1"):
+        check_pores(np.array([[[0, 1, -1]]], np.int16), phase=phase)
+
+
+@pytest.mark.parametrize("phase", [np.nan, np.inf, 1.5, True])
+def test_a_phase_that_is_no_label_is_refused(phase) -> None:
+    with pytest.raises(InputError, match="whole number"):
+        check_pores(np.eye(3, dtype=np.uint8)[None], phase=phase)
+
+
+def test_one_and_255_are_two_phases() -> None:
+    """255 often marks what lies outside the specimen: it must not count as pore beside 1."""
+    labels = np.array([[[0, 1, 255]]], np.uint8)
+    with pytest.raises(InputError, match="1 and 255"):
+        check_pores(labels)
+    assert check_pores(labels, phase=1).data.tolist() == [[[0, 1, 0]]]

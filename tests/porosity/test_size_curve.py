@@ -47,3 +47,16 @@ def test_impossible_shares_and_widths_are_refused(curve: SizeCurve) -> None:
         curve.quantile(1.5)
     with pytest.raises(InputError, match="above 0"):
         curve.density(width=-1)
+
+
+def test_radii_and_bins_that_are_no_numbers_are_refused() -> None:
+    curve = SizeCurve(radius=np.array([1.0, 2.0]), volumes=np.array([1.0, 1.0]), edge=1.0, unit="um")
+    for radius in (np.nan, [1.0, np.nan]):
+        with pytest.raises(InputError, match="NaN"):
+            curve.share_above(radius)
+    for width in (np.nan, np.inf, 0.0, -1.0):
+        with pytest.raises(InputError, match="above 0"):
+            curve.density(width=width)
+    assert curve.share_above(1e9) == 0
+    # a bin wider than all radii holds all of the volume
+    assert (curve.density(width=100.0)[1] * 100).sum() == pytest.approx(1)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recon.alignment_gauge import settle_gauge
+from recon.alignment_gauge import axis_leverage, settle_gauge
 
 HALF = np.linspace(0, np.pi, 90, endpoint=False)
 WEDGE = np.radians(np.linspace(-30, 30, 90))
@@ -39,3 +39,13 @@ def test_a_drift_over_a_small_range_does_not_throw_the_axis_far():
     # taken out at any price, the axis would move by 36 columns
     assert abs(center - 20.0) < 10
     assert np.abs(settled[:, 1]).max() < 10
+
+
+@pytest.mark.parametrize(("degrees", "factor"), [(180, 2.3), (140, 4.0), (60, 24)])
+def test_the_axis_is_less_certain_than_shifts(degrees, factor):
+    angles = np.radians(np.linspace(-0.5 * degrees, 0.5 * degrees, 401))
+    assert axis_leverage(angles) == pytest.approx(factor, rel=0.05)
+    assert axis_leverage(angles + 0.7) == pytest.approx(axis_leverage(angles))
+    noise = np.random.default_rng(2).normal(size=(300, 401))
+    centers = [settle_gauge(np.stack([n, n], axis=1), angles, 0.0, price=0.0)[1] for n in noise]
+    assert np.std(centers) == pytest.approx(factor / np.sqrt(401), rel=0.15)

@@ -1,6 +1,7 @@
 """From counts to line integrals."""
 
 import logging
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from recon import corrections
 from recon.corrections import bin_pixels, correct, measure_beam, take_log
+from recon.phase import retrieve_phase
 from volio.errors import InputError
 from volio.lazy import LazyArray
 
@@ -153,9 +155,20 @@ FLAT = np.full((1, 4, 5), 10.0)
         (lambda: correct(np.zeros((2, 4, 5)), flats=FLAT, air=[(0, 2)]), "lets 0 of the beam through"),
         (lambda: bin_pixels(np.ones((4, 5)), factor=0), "factor must be 1 to 4"),
         (lambda: take_log(np.array([np.nan])), "1 transmissions are NaN"),
+        (lambda: take_log(np.array([np.inf, 1, -np.inf])), "2 transmissions are NaN or infinite"),
+        (lambda: measure_beam(np.array([[1.0, 1.0, np.nan]]), air=[(0, 1), (2, 3)]), "lets"),
     ],
 )  # fmt: skip
 def test_faults_are_one_line(call, message) -> None:
     with pytest.raises(InputError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_phase_retrieval_comes_before_the_logarithm():
+    counts = np.random.default_rng(0).uniform(50, 100, (3, 12, 14)).astype(np.float32)
+    phase = partial(retrieve_phase, energy=8.0, distance=10.0, delta_beta=50.0, pixel_size=0.5)
+    plain = {"flats": np.full((1, 12, 14), 100.0), "zinger_threshold": None, "dead_tolerance": None}
+    done = correct(counts, phase=phase, **plain)
+    np.testing.assert_array_equal(done.projections, take_log(phase(counts / np.float32(100))).values)
+    assert not np.array_equal(done.projections, correct(counts, **plain).projections)

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from recon.detector_rows import DetectorRows
+from recon.rings import remove_rings
+from volio.lazy import LazyArray
 
 ROWS, COLUMNS = 20, 12
 
@@ -56,3 +58,40 @@ def test_parts_hold_the_same_numbers():
     reader = DetectorRows(images(), np.full(3, 5.5), np.array([0.2, 3.0, -2.6]), 0.02)
     whole = reader.read(0, ROWS)
     np.testing.assert_array_equal(reader.read(7, 9), whole[:, 7:9])
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.013])
+def test_no_bit_depends_on_where_a_part_begins(tilt):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(7, 61, 40)).astype(np.float32)
+    reader = DetectorRows(values, rng.uniform(18, 21, 7), rng.uniform(-4, 4, 7), tilt)
+    whole = reader.read(0, 61)
+    for start, stop in ((0, 8), (1, 2), (7, 31), (40, 61)):
+        np.testing.assert_array_equal(reader.read(start, stop), whole[:, start:stop])
+        low, high = reader.span(start, stop)
+        assert 0 <= low < high <= 61
+
+
+def test_stripes_are_removed_from_detector_rows_before_rows_between_them_are_taken():
+    values = np.random.default_rng(0).normal(size=(40, 12, 30)).astype(np.float32)
+    values[:, :, 17] += 3
+    shifts = np.full(40, 0.5)
+    cleaned = remove_rings(values, method="regularization", threads=1)
+    for moved in (shifts, np.zeros(40)):
+        reader = DetectorRows(values, np.full(40, 14.5), moved, rings="regularization")
+        expected = DetectorRows(cleaned, np.full(40, 14.5), moved)
+        np.testing.assert_array_equal(reader.read(3, 7), expected.read(3, 7))
+    assert values[:, :, 17].mean() > 2.5
+
+
+def test_nothing_but_the_rows_that_are_needed_is_read():
+    values = np.random.default_rng(0).normal(size=(20, 90, 30)).astype(np.float32)
+
+    def read(box):
+        assert box[1].stop - box[1].start < 16
+        return values[box]
+
+    lazy = LazyArray(read, values.shape, np.float32)
+    rows = DetectorRows(lazy, np.full(20, 14.5), np.full(20, 0.5), rings="regularization")
+    expected = DetectorRows(values, np.full(20, 14.5), np.full(20, 0.5), rings="regularization")
+    np.testing.assert_array_equal(rows.read(40, 48), expected.read(40, 48))

@@ -69,8 +69,10 @@ def test_half_a_bit_of_many_coefficients_is_that_of_the_paper():
 
 
 def test_no_agreement_is_no_resolution():
-    frequencies = np.array([0.1, 0.2])
-    assert math.isnan(FourierCorrelation(frequencies, np.zeros(2), np.full(2, 0.2), np.zeros(2)).resolution)
+    frequencies, nothing = np.array([0.1, 0.2]), np.zeros(2)
+    assert math.isnan(
+        FourierCorrelation(frequencies, nothing, np.full(2, 0.2), nothing, nothing, np.ones(2, np.int64)).resolution
+    )
 
 
 def test_windows_fade_to_nothing_at_the_edges():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from acquisition.projections import SpherePhantom
-from recon.projection_shift import FINE, OUTLIER, SMOOTH, measure_shift
+from recon.projection_shift import FINE, OUTLIER, SMOOTH, _detail, measure_shift
 
 ROWS, COLUMNS = 40, 60
 SPECIMEN = SpherePhantom.electrode(60, height=60, seed=3, particles=200, value=0.02)
@@ -76,6 +76,24 @@ def test_the_answer_is_that_of_least_squares():
     answer = np.linalg.lstsq((design * root[:, None])[kept], (value * root)[kept], rcond=None)[0]
     found = measure_shift(observed, image(), **WEIGHTS)
     np.testing.assert_allclose(found.shift, -answer[:2] / (1 + answer[2]), rtol=1e-4, atol=1e-6)
+
+
+def test_detail_is_that_of_gaussians():
+    from scipy.ndimage import gaussian_filter
+
+    noise = np.random.default_rng(4).normal(5.0, 1.0, (13, 31)).astype(np.float32)
+    fine, smooth = (gaussian_filter(noise.astype(float), s, mode="nearest", truncate=3.0) for s in (FINE, SMOOTH))
+    np.testing.assert_allclose(_detail(noise), fine - smooth, atol=2e-6)
+
+
+def test_without_reach_only_fractions_are_found():
+    moved = image(3.2, -1.4)
+    far = measure_shift(moved, image(), **WEIGHTS)
+    near = measure_shift(moved, image(), **WEIGHTS, reach=0)
+    np.testing.assert_allclose(far.shift, (3.2, -1.4), atol=0.12)
+    assert np.abs(near.shift - (3.2, -1.4)).max() > 0.5
+    one, other = (measure_shift(image(0.2, -0.3), image(), **WEIGHTS, reach=reach) for reach in (0, 4))
+    np.testing.assert_array_equal(one.shift, other.shift)
 
 
 def test_rows_without_weight_do_not_matter():

@@ -111,3 +111,46 @@ def test_nothing_in_common_is_not_hidden():
 def test_bad_scans_are_named():
     with pytest.raises(InputError, match="16 slices and 16 projections or more, got 8 and 120"):
         measure_quality(scan(), slices=8)
+
+
+def test_only_rows_in_the_middle_are_corrected():
+    tall = scan()
+    padded = [np.pad(a, ((0, 0), (40, 40), (0, 0)), mode="edge") for a in (tall.projections, tall.flats, tall.darks)]
+    asked = []
+
+    class Watched:
+        shape, dtype, ndim = padded[0].shape, padded[0].dtype, 3
+
+        def __getitem__(self, key):
+            asked.append(key[1])
+            return padded[0][key]
+
+    whole = replace(tall, projections=Watched(), flats=padded[1], darks=padded[2])
+    measure_quality(whole, slices=16, threads=1)
+    assert min(k.start for k in asked) > 30
+    assert max(k.stop for k in asked) < 74
+
+
+def test_coarse_voxels_are_those_of_the_middle():
+    tall = replace(scan(pixel_size=0.5), projections=scan().projections)
+    coarse = measure_quality(replace(tall, **_doubled(tall)), slices=64, threads=1, voxel_size=1.0)
+    assert coarse.volume.voxel_size == 1.0
+    assert coarse.volume.image.shape == (COLUMNS // 2, COLUMNS // 2)
+    with pytest.raises(InputError, match="16 slices and 16 projections or more, got 12 and 120"):
+        measure_quality(tall, voxel_size=1.0)
+
+
+def _doubled(one):
+    """Twice as many rows."""
+    return {name: np.concatenate([getattr(one, name)] * 2, axis=1) for name in ("projections", "flats", "darks")}
+
+
+def test_pictures_are_of_the_volume_and_of_its_noise(good):
+    volume = good.volume
+    y, x = np.mgrid[:COLUMNS, :COLUMNS] - 0.5 * (COLUMNS - 1)
+    inside = np.hypot(y, x) < 0.45 * COLUMNS
+    assert np.std(volume.noise_image[inside]) == pytest.approx(volume.noise, rel=0.1)
+    assert np.std(volume.image[inside]) == pytest.approx(math.hypot(volume.contrast, volume.noise), rel=0.15)
+    assert volume.common_power.shape == (COLUMNS, COLUMNS)
+    assert np.all(volume.slices.power >= volume.slices.common - 1e-3 * volume.slices.power.max())
+    assert volume.value_unit == "1/voxel"

@@ -31,7 +31,8 @@ def test_half_is_taken_at_twice_the_width() -> None:
 
 
 def test_faults_are_one_line() -> None:
-    with pytest.raises(InputError, match="width must be at least 1 column"):
-        remove_stripes_by_regularization(np.ones((1, 4, 5)), width=0.5)
+    for width in (0.5, np.inf, np.nan, 1e9):
+        with pytest.raises(InputError, match="width must be 1 to"):
+            remove_stripes_by_regularization(np.ones((1, 4, 5)), width=width)
     with pytest.raises(InputError, match="2 or more columns"):
         remove_stripes_by_regularization(np.ones((1, 4, 1)))

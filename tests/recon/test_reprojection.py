@@ -17,6 +17,16 @@ def test_a_scan_explains_itself():
     assert 1.0 < np.sum(predicted * rows) / np.sum(predicted**2) < 2.0
 
 
+def test_projections_are_predicted_by_others():
+    rows = DISCS.project(ANGLES, columns=COLUMNS)[:, None]
+    axes = np.full(ANGLES.size, MIDDLE)
+    known = np.arange(ANGLES.size) % 2 == 0
+    spoilt = np.where(known[:, None, None], rows, np.float32(7.0))
+    predicted = reproject(spoilt, angles=ANGLES, axes=axes, known=known)
+    np.testing.assert_array_equal(predicted, reproject(rows, angles=ANGLES, axes=axes, known=known))
+    assert np.corrcoef(predicted[~known].ravel(), rows[~known].ravel())[0, 1] > 0.98
+
+
 def test_a_wrong_axis_does_not():
     rows = DISCS.project(ANGLES, columns=COLUMNS)[:, None]
 

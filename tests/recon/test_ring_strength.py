@@ -47,3 +47,20 @@ def test_the_profile_shows_where():
 def test_bad_volumes_are_named(shape):
     with pytest.raises(InputError, match="rings need a volume"):
         measure_rings(np.zeros(shape))
+
+
+@pytest.mark.parametrize("distance", [8, 42])
+def test_rings_at_both_ends_are_seen(distance):
+    volume = np.zeros((4, SIZE, SIZE))
+    volume[:, np.abs(np.hypot(Y, X) - distance) < 0.6] = 1.0
+    found = measure_rings(volume)
+    assert found.distances.min() == -found.distances.max()
+    assert np.abs(found.distances).min() == 8
+    assert found.profile[np.abs(found.distances) == distance] == pytest.approx(1, abs=0.3)
+
+
+def test_nan_is_named():
+    volume = np.zeros((4, SIZE, SIZE))
+    volume[2, 50, 50] = np.nan
+    with pytest.raises(InputError, match="rings need finite values"):
+        measure_rings(volume)

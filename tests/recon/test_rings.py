@@ -51,3 +51,5 @@ def test_faults_are_one_line(projections: np.ndarray) -> None:
         remove_rings(projections[0])
     with pytest.raises(InputError, match="out must have the shape"):
         remove_rings(projections, out=np.empty((2, 3, 4), np.float32))
+    with pytest.raises(InputError, match="out must hold real numbers such as float32, got int16"):
+        remove_rings(projections, out=np.empty(projections.shape, np.int16))

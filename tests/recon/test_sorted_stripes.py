@@ -138,6 +138,23 @@ def test_outliers_stand_out_of_a_line() -> None:
     assert not stripes._find_outliers(np.zeros(50), 3.0).any()
 
 
+@pytest.mark.parametrize("strength", [1e-3, 1.0, 1e4, 1e12])
+def test_an_outlier_is_found_however_strong_it_is(strength: float) -> None:
+    values = np.random.default_rng(0).normal(1, 1e-6, 300)
+    values[7] += strength
+    assert np.flatnonzero(stripes._find_outliers(values, 3.0)).tolist() == [7]
+    even = np.full(100, 0.3)
+    even[7] += strength
+    assert np.flatnonzero(stripes._find_outliers(even, 3.0)).tolist() == [7]
+
+
+@pytest.mark.parametrize("level", [0.0, 0.7])
+def test_a_stripe_in_an_even_field_vanishes(level: float) -> None:
+    sinogram = np.full((1, 90, 120), level, np.float32)
+    sinogram[:, :, 40:44] += 0.2
+    assert remove_large_stripes(sinogram) == pytest.approx(np.full_like(sinogram, level), abs=1e-6)
+
+
 def test_slow_changes_pass_and_fast_ones_do_not() -> None:
     turns = (np.arange(400) + 0.5)[:, None] / 400
     slow = stripes._low_pass(np.cos(2 * np.pi * turns).astype(np.float32), 3.0)

@@ -102,3 +102,41 @@ def run(settings: DvcSettings, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def result(run: tuple[DvcSummary, Path]) -> Path:
     """Result folder of one run; nothing may be changed in it."""
     return run[1]
+
+
+@pytest.fixture(scope="session")
+def specimens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with ``grey.tif`` (two phases and noise, 0.5 um), ``labels.tif`` (their truth), and more of the same kind.
+
+    ``later.tif`` and ``later_labels.tif`` are a second step with less of the dark phase and another contrast,
+    ``strokes.tif`` are some labelled voxels, ``mask.tif`` leaves out the two planes on each side, ``balls.tif`` holds
+    four balls of one phase, two of which touch.
+    """
+    folder = tmp_path_factory.mktemp("specimens")
+    rng = np.random.default_rng(3)
+    z, y, x = np.indices((40, 44, 48), sparse=True)
+    places = [(rng.uniform(0, 48, 3), rng.uniform(4, 8)) for _ in range(30)]
+    balls = [((z - a) ** 2 + (y - b) ** 2 + (x - c) ** 2 < r * r) for (a, b, c), r in places]
+    first, later = np.any(balls[:22], axis=0).astype(np.uint8), np.any(balls, axis=0).astype(np.uint8)
+    strokes, mask = np.zeros(first.shape, np.uint8), np.zeros(first.shape, np.uint8)
+    chosen = rng.choice(strokes.size, 600, replace=False)
+    strokes.reshape(-1)[chosen] = first.reshape(-1)[chosen] + 1
+    mask[2:-2, 2:-2, 2:-2] = 1
+    four = np.zeros((40, 40, 60), np.uint8)
+    for centre, radius in (((20, 12, 12), 7), ((20, 20, 23), 7), ((20, 22, 44), 9), ((2, 35, 55), 4)):
+        distance = np.linalg.norm(np.indices(four.shape).T - centre, axis=-1).T
+        four[distance < radius] = 1
+    volumes = {
+        "grey": 70 + 70.0 * first + rng.normal(0, 8, first.shape),
+        "later": 60 + 105.0 * later + rng.normal(0, 10, first.shape),
+        "labels": first,
+        "later_labels": later,
+        "strokes": strokes,
+        "mask": mask,
+        "balls": four,
+    }
+    for name, data in volumes.items():
+        write(
+            Volume(np.clip(np.rint(data), 0, 255).astype(np.uint8), voxel_size=(0.5, 0.5, 0.5)), folder / f"{name}.tif"
+        )
+    return folder

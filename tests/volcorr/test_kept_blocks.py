@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from volcorr.dvc import DvcSettings, run_dvc
-from volcorr.kept_blocks import KeptBlocks, blocks_folder, kept_blocks, left_over
+from volcorr.kept_blocks import KeptBlocks, kept_blocks, left_over
 from volio import Checkpoint, InputError, OutputError
+from volio.kept_folder import kept_folder
 
 #: So little memory that the points are cut into many blocks.
 LITTLE = "6MB"
@@ -103,7 +104,7 @@ def stopped(small: DvcSettings) -> DvcSettings:
 
 
 def test_changed_settings_and_inputs_are_named(stopped: DvcSettings, tmp_path: Path) -> None:
-    kept = sorted(blocks_folder(stopped.output).rglob("*"))
+    kept = sorted(kept_folder(stopped.output).rglob("*"))
     for change, words in (
         ({"subset": 17}, "subset was 15, is now 17"),
         ({"shape": "rigid"}, "shape was"),
@@ -113,7 +114,7 @@ def test_changed_settings_and_inputs_are_named(stopped: DvcSettings, tmp_path: P
         with pytest.raises(InputError, match="cannot resume: ") as caught:
             run_dvc(replace(stopped, **change))
         assert words in str(caught.value)
-    assert sorted(blocks_folder(stopped.output).rglob("*")) == kept
+    assert sorted(kept_folder(stopped.output).rglob("*")) == kept
     assert not stopped.output.exists()
 
 
@@ -143,7 +144,7 @@ def test_without_resume_the_blocks_are_dropped_and_that_is_said(
     assert len(dropped) == 1
     assert "finished blocks of an earlier run of" in dropped[0]
     assert summary.notes == ()
-    assert not blocks_folder(stopped.output).exists()
+    assert not kept_folder(stopped.output).exists()
 
 
 def test_a_stopped_run_says_how_to_go_on(small: DvcSettings, caplog: pytest.LogCaptureFixture) -> None:
@@ -163,7 +164,7 @@ def test_two_runs_do_not_make_the_same_output(small: DvcSettings, tmp_path: Path
 
 
 def test_a_folder_of_other_things_is_left_alone(small: DvcSettings) -> None:
-    folder = blocks_folder(small.output)
+    folder = kept_folder(small.output)
     folder.mkdir()
     (folder / "thesis.docx").write_text("years of work")
     for resume in (True, False):
@@ -188,7 +189,7 @@ def test_parts_of_a_run_have_their_own_folders(tmp_path: Path) -> None:
 
 
 def test_the_identity_is_what_a_person_can_read(stopped: DvcSettings) -> None:
-    identity = json.loads((blocks_folder(stopped.output) / "identity.json").read_text())["identity"]
+    identity = json.loads((kept_folder(stopped.output) / "identity.json").read_text())["identity"]
     assert {"subset", "spacing", "voxel_size", "checksum of the reference", "version of volcorr"} <= set(identity)
     assert not {"threads", "memory", "executor", "workers", "resume", "overwrite", "measure"} & set(identity)
 
@@ -248,7 +249,7 @@ def test_a_series_goes_on_in_the_step_where_it_was_stopped(
         patch.setattr(Checkpoint, "save", save_some)
         with pytest.raises(KeyboardInterrupt):
             run_dvc(series)
-    parts = {path.parent.name for path in blocks_folder(series.output).rglob("points-*.npz")}
+    parts = {path.parent.name for path in kept_folder(series.output).rglob("points-*.npz")}
     assert parts == {"0-to-1", "0-to-2" if against == "first" else "1-to-2"}
     summary = run_dvc(series)
     assert summary.blocks == undisturbed.blocks

@@ -9,10 +9,10 @@ import pytest
 
 from volcorr.dvc import DvcSettings, run_dvc
 from volcorr.dvc_plan import DvcPlan, format_plan
-from volcorr.kept_blocks import blocks_folder
 from volcorr.planning import plan_dvc
 from volcorr.trial import Rates
 from volio import InputError, Volume, read, write
+from volio.kept_folder import kept_folder
 
 RATES = Rates(
     point=1e-3, level_point=1e-4, filtered=1e-8, averaged=1e-9, checked=1e-9, written=1e-4,
@@ -143,7 +143,7 @@ def test_what_is_there_already_is_said(settings: DvcSettings, result: Path) -> N
 
 @pytest.mark.usefixtures("quick")
 def test_left_over_blocks_are_said(settings: DvcSettings, tmp_path: Path) -> None:
-    folder = blocks_folder(tmp_path / "out")
+    folder = kept_folder(tmp_path / "out")
     folder.mkdir()
     (folder / "points-000000.npz").write_bytes(b"")
     (folder / "cut.npz").write_bytes(b"")

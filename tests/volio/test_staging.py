@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from volio import InputError, OutputError, staged
+from volio.staging import remove_unfinished
 
 
 def put(
@@ -159,3 +160,16 @@ def test_refusals_of_the_system_are_said_in_words(tmp_path: Path, error: OSError
 def test_writer_that_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="nothing was written"), staged(tmp_path / "a"):
         pass
+
+
+def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path):
+    working = tmp_path / ".partial-00000001-out.tif"
+    left = [tmp_path / ".partial-0123abcd-out.tif", tmp_path / ".partial-0123abcd-.partial-4567abcd-out.tif"]
+    kept = [working, tmp_path / f".partial-89abcdef-{working.name}", tmp_path / ".partial-0123abcd-other.tif"]
+    kept += [tmp_path / "out.tif", tmp_path / ".partial-notahexa-out.tif"]
+    left[0].mkdir()
+    for path in [left[1], *kept]:
+        path.write_text("")
+    remove_unfinished(tmp_path / "out.tif", working=working)
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in kept)

@@ -13,8 +13,13 @@ from volcorr.cli.demo import demo
 from volcorr.cli.doctor import doctor
 from volcorr.cli.dvc import dvc
 from volcorr.cli.export import export
+from volcorr.cli.fractions import fractions
 from volcorr.cli.info import info
+from volcorr.cli.particles import particles
 from volcorr.cli.plan import plan
+from volcorr.cli.psd import psd
+from volcorr.cli.recon import recon
+from volcorr.cli.segment import segment
 from volcorr.cli.strain import strain
 from volcorr.cli.subsets import subsets
 from volcorr.runlog import attach
@@ -96,8 +101,11 @@ def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
     epilog="""\b
 Examples:
   volcorr demo                                        try it, without any file
-  volcorr plan ref.tif def.tif                        what a run will take
+  volcorr recon scan.txrm -o scan.ome.zarr            projections to a volume
+  volcorr segment scan.tif -o phases                  grey values to phases
+  volcorr psd phases --phase 0 -o pores               pore sizes
   volcorr dvc ref.tif def.tif -o out --subset 33      displacement and strain of a pair
+  volcorr plan ref.tif def.tif                        what a run will take
   volcorr doctor                                      when something does not work
 
 Exit codes: 0 done, 1 done in part, 2 the input or the options are wrong.""",
@@ -113,11 +121,12 @@ Exit codes: 0 done, 1 done in part, 2 the input or the options are wrong.""",
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and results only, no progress lines.")
 @click.pass_context
 def cli(ctx: click.Context, quiet: bool) -> None:
-    """Digital volume correlation: two scans in, displacement and strain out."""
+    """From scans of a compressed sample to volumes, phases, pore sizes, displacement and strain."""
     calm = quiet or ctx.invoked_subcommand == doctor.name
     handler = _EchoHandler(logging.WARNING if calm else logging.INFO)
     ctx.with_resource(attach(handler))
 
 
-for _command in (demo, dvc, plan, subsets, info, convert, strain, export, doctor):
+_verbs = (demo, recon, segment, fractions, psd, particles, dvc, plan, subsets, info, convert, strain, export, doctor)
+for _command in _verbs:
     cli.add_command(_command)

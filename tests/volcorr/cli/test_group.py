@@ -12,7 +12,8 @@ import pytest
 from volcorr.cli.group import cli
 from volio import InputError
 
-COMMANDS = ("convert", "demo", "doctor", "dvc", "export", "info", "plan", "strain", "subsets")
+COMMANDS = ("convert", "demo", "doctor", "dvc", "export", "fractions", "info", "particles", "plan", "psd", "recon")
+COMMANDS += ("segment", "strain", "subsets")
 
 
 def test_commands() -> None:
