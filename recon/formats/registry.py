@@ -61,10 +61,9 @@ TXRM = ScanFormat("Xradia", "txrm", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 DATA_EXCHANGE = ScanFormat("Data Exchange", "data_exchange")
 NXTOMO = ScanFormat("NXtomo", "nxtomo")
 TIFF_SERIES = ScanFormat("TIFF series", "tiff_series")
-TILT_SERIES = ScanFormat("MRC tilt series", "tilt_series")
+TILT_SERIES = ScanFormat("tilt series", "tilt_series")
 
 _OLE_EXTENSIONS = (".txrm", ".xrm", ".txm")
-_DIGITAL_MICROGRAPH = (".dm3", ".dm4")
 _HEAD_BYTES = 8
 
 
@@ -89,18 +88,11 @@ def find_format(path: Path) -> ScanFormat:
         if suffix == ".txm":
             raise FormatError(f"{path} is a reconstructed volume, not projections: give the .txrm file of the scan")
         return TXRM
-    if path.is_file() and path.stat().st_size:
-        if suffix in _OLE_EXTENSIONS:
-            raise FormatError(
-                f"{path} is not an Xradia file as its name says (no OLE2 header): copy or export it again"
-            )
-        if suffix in _DIGITAL_MICROGRAPH:
-            raise FormatError(
-                f"{path} is a DigitalMicrograph file, which is not read: convert it to MRC (dm2mrc of IMOD) or TIFF"
-            )
+    if suffix in _OLE_EXTENSIONS and path.is_file() and path.stat().st_size:
+        raise FormatError(f"{path} is not an Xradia file as its name says (no OLE2 header): copy or export it again")
     title = find_reader(path).title
     if title == "HDF5":
         from recon.formats.hdf5_images import is_nxtomo
 
         return NXTOMO if is_nxtomo(path) else DATA_EXCHANGE
-    return TILT_SERIES if title == "MRC" else TIFF_SERIES
+    return TILT_SERIES if title in ("MRC", "DigitalMicrograph") else TIFF_SERIES

@@ -1,4 +1,4 @@
-"""Tilt series of electron tomography: an MRC stack, its angles in the extended header or in a file beside it."""
+"""Tilt series of electron tomography: an MRC or DigitalMicrograph stack, its angles in a file beside it or inside."""
 
 import warnings
 from pathlib import Path
@@ -21,7 +21,7 @@ _TILT_HEADERS = (b"FEI1", b"FEI2")
 def read(path: Path, dataset: str | None) -> Found:
     """Open a stack; the tilt axis is taken to be vertical, as IMOD aligns it."""
     found = found_in_volume(volio.read(path, dataset=dataset, lazy=True), path)
-    if found.angles is None:
+    if found.angles is None and path.suffix.lower() not in (".dm3", ".dm4"):
         degrees = _header_angles(path)
         if degrees is not None and degrees.size >= found.projections.shape[0]:
             found.angles = np.deg2rad(degrees[: found.projections.shape[0]])

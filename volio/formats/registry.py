@@ -104,6 +104,13 @@ FORMATS = (
     Format("NumPy", "npy", (".npy",), ((0, b"\x93NUMPY"),)),
     Format("NRRD", "nrrd", (".nrrd", ".nhdr"), ((0, b"NRRD0"),)),
     Format("MRC", "mrc", (".mrc", ".rec", ".map", ".st", ".ali"), ((208, b"MAP"),)),
+    Format(
+        "DigitalMicrograph",
+        "digital_micrograph",
+        (".dm3", ".dm4"),
+        ((0, b"\0\0\0\3"), (0, b"\0\0\0\4")),
+        writable=False,
+    ),
     Format("NIfTI", "nifti", (".nii", ".nii.gz"), (*_NIFTI_MAGIC, (0, b"\x1f\x8b"))),
     RAW,
     SLICES,

@@ -15,7 +15,7 @@ from volio import FormatError
         ("none.txrm", None, "none.txrm does not exist"),
         ("empty.txrm", b"", "is empty"),
         ("scan.xrm", b"II*\0 a TIFF", "is not an Xradia file as its name says .no OLE2 header."),
-        ("tilt.dm3", b"\0\0\0\3 anything", "is a DigitalMicrograph file, which is not read: convert it to MRC"),
+        ("tilt.dm3", b"\0\0\0\3 anything", "tilt.dm3 is damaged or truncated"),
         ("scan.xyz", b"anything", "is of no known format"),
         ("scan.h5", b"anything", "is not HDF5 as its name says"),
     ],
