@@ -47,6 +47,8 @@ _WORK: Final = 12
 _AXIS_ROWS, _TILT_ROWS = 8, 16
 #: Columns of the images on which an axis to start from is looked for, at most.
 _START_COLUMNS: Final = 320
+#: Standard uncertainty of an axis, in columns, from which on it is not believed.
+_LEAST_CERTAIN: Final = 1.0
 #: Methods that tell the axis of a single row well.
 _ROW_METHODS: Final = ("moments", "pairs", "wedge")
 #: Standard uncertainties, and columns at the top and bottom of the detector, from which on a tilt is believed.
@@ -291,6 +293,8 @@ def _choose_axis(view: _View, estimate: AxisEstimate | str, known: float | None)
         seen += f" (but {others})"
     if known is not None:
         return known, None, f"as given; {seen}"
+    if estimate.sigma > _LEAST_CERTAIN * view.finest:
+        return 0.5 * (view.scan.columns - 1), None, f"the middle of the detector, because {seen} is too uncertain"
     return estimate.center, estimate.sigma, seen
 
 

@@ -166,10 +166,13 @@ def test_hardly_any_data_give_decisions_and_no_error(shape):
     assert found.shifts is None
 
 
-def test_noise_alone_is_not_aligned():
-    noise = np.random.default_rng(1).normal(0.5, 0.05, (60, 24, 40)).astype(np.float32)
+def test_noise_alone_tells_neither_shifts_nor_axis():
+    noise = np.random.default_rng(1).normal(0.5, 0.05, (60, 24, 60)).astype(np.float32)
     found = decide(Scan(noise, np.linspace(0, 2.4, 60)), **QUIET)
     assert found.shifts is None
+    assert found.center == 29.5
+    assert found.center_sigma is None
+    assert "middle of the detector" in found.confidence
 
 
 def test_even_projections_give_decisions_and_no_error():
