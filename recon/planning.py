@@ -1,11 +1,10 @@
 """What a reconstruction from file to file will take, before it is started: slabs, memory, disk and time."""
 
 import math
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from recon.settings import ReconSettings
 from recon.slabs import PROGRAM_BYTES, WORKER_BYTES, SlabLayout, lay_out
 from recon.slice_plan import SlicePlan, plan_slices
 from volio.quiet import captured_log
+from volio.run_plan import RunPlan, free_disk
 from volio.simd import LANES
 from volio.threads import default_threads
 from volio.volume import Volume
@@ -45,8 +45,8 @@ _PYRAMID: Final = 8 / 7
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReconPlan:
-    """What a run will take.
+class ReconPlan(RunPlan):
+    """What a reconstruction will take, beside what all plans hold.
 
     Attributes
     ----------
@@ -64,22 +64,10 @@ class ReconPlan:
         Unit of lengths; "pixel" where the pixel size is not known.
     slabs, depth, at_once : int
         Slabs of slices, slices of a slab, and slabs in work at a time.
-    executor : str
-        Where they are made.
-    threads : int
-        Threads of this process.
-    memory_limit, memory, memory_per_slab : int
-        Bytes to keep to, that are expected to be used in all, and by a slab.
-    disk : dict of str to int
-        Bytes on disk by what they are for; all but the volume only while the run lasts.
-    disk_free : int
-        Free bytes where the volume will be.
-    seconds : dict of str to float
-        Expected wall time by stage.
+    memory_per_slab : int
+        Bytes that a slab takes.
     slices_per_second : float
         Rate measured on this machine, ring removal included.
-    assumptions, warnings : tuple of str
-        What the estimate rests on, and what to look at before the run is started.
     """
 
     scan_shape: tuple[int, int, int]
@@ -91,31 +79,8 @@ class ReconPlan:
     slabs: int
     depth: int
     at_once: int
-    executor: str
-    threads: int
-    memory_limit: int
-    memory: int
     memory_per_slab: int
-    disk: dict[str, int]
-    disk_free: int
-    seconds: dict[str, float]
     slices_per_second: float
-    assumptions: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-    @property
-    def total_seconds(self) -> float:
-        """Expected wall time of the run."""
-        return sum(self.seconds.values())
-
-    @property
-    def total_disk(self) -> int:
-        """Bytes on disk at most."""
-        return sum(self.disk.values())
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return all entries, and the totals, in types that JSON knows."""
-        return asdict(self) | {"total_seconds": self.total_seconds, "total_disk": self.total_disk}
 
 
 def plan_recon(settings: ReconSettings) -> ReconPlan:
@@ -192,7 +157,7 @@ def plan_recon(settings: ReconSettings) -> ReconPlan:
         + max(layout.at_once * layout.slab_bytes, correcting * correction_bytes(scan)),
         memory_per_slab=layout.slab_bytes,
         disk=disk,
-        disk_free=shutil.disk_usage(_existing(settings.output)).free,
+        disk_free=free_disk(settings.output),
         seconds=seconds,
         slices_per_second=1 / slice_seconds,
         assumptions=_assumptions(settings),
@@ -306,11 +271,6 @@ def _time(task: Callable[[], object]) -> float:
         task()
         seconds.append(time.perf_counter() - begin)
     return min(seconds)
-
-
-def _existing(output: Path) -> Path:
-    """Return the nearest folder above that exists."""
-    return next(folder for folder in (output.absolute(), *output.absolute().parents) if folder.is_dir())
 
 
 def _assumptions(settings: ReconSettings) -> tuple[str, ...]:

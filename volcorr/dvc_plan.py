@@ -1,9 +1,9 @@
 """The plan of a run: what it is expected to take, as numbers and as text."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from volcorr.summary import wrap_row
+from volio.run_plan import RunPlan
 
 __all__ = ["DvcPlan", "format_plan", "join_times", "show_bytes", "show_time"]
 
@@ -11,8 +11,8 @@ Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DvcPlan:
-    """What a run will take.
+class DvcPlan(RunPlan):
+    """What a correlation will take, beside what all plans hold.
 
     Attributes
     ----------
@@ -34,26 +34,12 @@ class DvcPlan:
         Blocks of a step.
     block_shape : three ints
         Points of the largest block along z, y, x.
-    executor : str
-        Where they are computed.
     workers : int or None
         Processes or workers; None where only the scheduler knows.
-    threads : int
-        Threads of this process.
-    memory_limit, memory, memory_per_block : int
-        Bytes to keep to, that are expected to be used in all, and by a block.
-    disk : dict of str to int
-        Bytes on disk by what they are for; "blocks" only while the run lasts.
-    disk_free : int
-        Free bytes where the result will be.
-    seconds : dict of str to float
-        Expected wall time by stage.
+    memory_per_block : int
+        Bytes that a block takes.
     points_per_second : float
         Rate of the refinement measured on this machine.
-    assumptions : tuple of str
-        What the estimate rests on.
-    warnings : tuple of str
-        What to look at before the run is started.
     """
 
     volume_shape: Triple
@@ -68,32 +54,9 @@ class DvcPlan:
     inside: int
     blocks: int
     block_shape: Triple
-    executor: str
     workers: int | None
-    threads: int
-    memory_limit: int
-    memory: int
     memory_per_block: int
-    disk: dict[str, int]
-    disk_free: int
-    seconds: dict[str, float]
     points_per_second: float
-    assumptions: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-    @property
-    def total_seconds(self) -> float:
-        """Expected wall time of the run."""
-        return sum(self.seconds.values())
-
-    @property
-    def total_disk(self) -> int:
-        """Bytes on disk at most."""
-        return sum(self.disk.values())
-
-    def as_dict(self) -> dict[str, Any]:
-        """All entries, and the totals, in types that JSON knows."""
-        return asdict(self) | {"total_seconds": self.total_seconds, "total_disk": self.total_disk}
 
 
 def format_plan(plan: DvcPlan) -> str:

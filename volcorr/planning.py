@@ -1,6 +1,5 @@
 """What a run of digital volume correlation will take, before it is started: points, memory, disk and time."""
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from volcorr.trial import Rates, measure_rates
 from volio import default_threads
 from volio.lazy import LAZY_BYTES
 from volio.memory import available_memory, parse_memory
+from volio.run_plan import free_disk
 
 if TYPE_CHECKING:
     from volio import Volume
@@ -88,7 +88,7 @@ def plan_dvc(settings: DvcSettings) -> DvcPlan:
         memory=_memory(settings, work, volumes),
         memory_per_block=work.block_bytes,
         disk=_disk(work, rates, kept, len(settings.steps)),
-        disk_free=shutil.disk_usage(_existing(settings.output)).free,
+        disk_free=free_disk(settings.output),
         seconds=_seconds(settings, work, volumes, rates),
         points_per_second=1 / rates.point,
         assumptions=_assumptions(settings, work),
@@ -268,11 +268,6 @@ def _stored_bytes(path: Path) -> int:
 
     place, _ = split_dataset(str(path))
     return sum(item.stat().st_size for item in (place.rglob("*") if place.is_dir() else [place]) if item.is_file())
-
-
-def _existing(output: Path) -> Path:
-    """Return the nearest folder above that exists."""
-    return next(folder for folder in (output.absolute(), *output.absolute().parents) if folder.is_dir())
 
 
 def _assumptions(settings: DvcSettings, work: _Work) -> tuple[str, ...]:
