@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_iterative_methods_take_longer(settings: ReconSettings, method: str, wor
 def test_what_to_look_at(settings: ReconSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     angles = np.deg2rad(np.linspace(-50, 50, 7))
     write_scan(Scan(np.random.default_rng(0).random((7, 4, 300), np.float32), angles), settings.scan, overwrite=True)
-    monkeypatch.setattr("recon.planning.shutil.disk_usage", lambda _: type("Disk", (), {"free": 10}))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
     plan = plan_recon(settings)
     text = " ".join(plan.warnings)
     for words in ("the disk has 0.0 GB free", "7 projections are few", "do not cover half a turn", "1/pixel"):

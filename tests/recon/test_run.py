@@ -200,7 +200,7 @@ run_recon(ReconSettings(scan=Path(scan), output=Path(output), center=32.4, align
 def test_a_killed_run_goes_on_and_gives_the_same_volume(settings: ReconSettings) -> None:
     undisturbed = replace(settings, output=settings.output.with_name("undisturbed.ome.zarr"))
     run_recon(undisturbed)
-    # other slabs each time: of eight slices, of sixteen, of twenty-four
+    # other slabs each time: of eight slices, of sixteen, of twenty-four; which is done first is up to the threads
     for threads in (3, 2):
         words = [settings.scan, settings.output, threads]
         done = subprocess.run([sys.executable, "-c", KILLED, *map(str, words)], capture_output=True, text=True)
@@ -211,7 +211,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_volume(settings: ReconSettings)
     with pytest.raises(InputError, match='cannot resume: filter was "ramp", is now "hann"'):
         run_recon(replace(settings, resume=True, filter="hann"))
     summary = run_recon(replace(settings, resume=True))
-    assert summary.earlier == 24
+    assert summary.earlier in (16, 24)
     np.testing.assert_array_equal(voxels(settings), voxels(undisturbed))
     assert left(settings) == ["out.ome.zarr", "undisturbed.ome.zarr"]
 
