@@ -8,7 +8,8 @@ field[p] holds the voxels p + u with |u|^2 < d, where |u|^2 = sum of weight * u^
 What a ball has to paint is what its neighbours leave. Ball p + e covers p + u when |u - e|^2 < field[p + e], which is
 certain where 2 <u, e> > |e|^2 - 1 - (field[p + e] - d), because |u|^2 <= d - 1. A neighbour across a face that is no
 smaller thus bounds u along its axis, and together they leave a box. Where that is large, the diagonal neighbours cut
-half spaces off it as well and leave a small cell; one that covers the whole ball drops it before that. Where both
+half spaces off it as well and leave a small cell; one that covers the whole ball drops it before that. Of a large cell
+the rows of the larger neighbours' own balls are left out too: what remains is a thin rim, a tenth of it. Where both
 values are equal, the centre that is nearer to the voxel paints it, and of two at the same distance the one with the
 lower index. The result is exact: of all balls that reach a voxel with the largest value, take the one with the nearest
 centre, and of those the first; no neighbour holds it back. And it does not depend on the order, because a value is only
@@ -16,48 +17,17 @@ ever raised.
 """
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.core.extending import intrinsic
 
+from porosity._kernels_rows import BLOCK_BYTES, QUEUE, paint_queue, paint_rim, paint_rows, raise_block
 from volio.jit import inner, jit
+from volio.simd import LANES, at_least, bits, first_bit, highest, load, pointer, select, splat, store
 
-#: Bytes of the vectors that raise a row: those of the frame behind a row, less one value.
-BLOCK_BYTES = 32
 #: A limit that no ball reaches.
 FREE = 1 << 40
-#: Voxels of a box from which on diagonal neighbours are asked as well.
-LARGE_BOX = 100
-
-
-@intrinsic
-def _raise_block(typing, array, index, count, value):
-    """Raise the first `count` values from flat `index` on to `value`; a block is read and written back."""
-    if not (isinstance(array, types.Array) and array.layout == "C" and isinstance(array.dtype, types.Integer)):
-        return None
-    bits = array.dtype.bitwidth
-    lanes = 8 * BLOCK_BYTES // bits
-
-    def code(context, builder, sig, args):
-        item, number = ir.IntType(bits), ir.IntType(32)
-        vector = ir.VectorType(item, lanes)
-        nothing, first = ir.Constant(vector, ir.Undefined), ir.Constant(number, 0)
-        same = ir.Constant(ir.VectorType(number, lanes), [0] * lanes)
-
-        def spread(scalar):
-            return builder.shuffle_vector(builder.insert_element(nothing, scalar, first), nothing, same)
-
-        data = context.make_array(sig.args[0])(context, builder, args[0]).data
-        place = builder.bitcast(builder.gep(data, [args[1]]), vector.as_pointer())
-        old = builder.load(place, align=bits // 8)
-        numbers = ir.Constant(vector, list(range(lanes)))
-        chosen = builder.icmp_unsigned("<", numbers, spread(builder.trunc(args[2], item)))
-        wanted = builder.select(chosen, spread(args[3]), ir.Constant(vector, [0] * lanes))
-        raised = builder.select(builder.icmp_unsigned("<", old, wanted), wanted, old)
-        builder.store(raised, place, align=bits // 8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, types.int64, array.dtype), code
+#: How many larger neighbours are looked at row by row.
+RIVALS = 3
+#: Voxels of a box from which on diagonal neighbours are asked as well, and from which on row by row.
+LARGE_BOX, HUGE_BOX = 100, 10_000
 
 
 @inner
@@ -78,11 +48,11 @@ def _find_maxima(field, z, y, maxima):
 
 
 @inner
-def _is_covered(maxima, x, value, squares, lengths):
-    """Tell whether the ball of a voxel lies in that of a diagonal neighbour."""
-    root = np.sqrt(value - 1.0) + 1e-9
-    for k in range(4):  # noqa: SIM110 (numba knows no any())
-        if np.int64(maxima[k, x]) >= value + squares[k] + 2 * np.int64(lengths[k] * root):
+def _is_covered(maxima, x, value, squares):
+    """Tell whether the ball of a voxel lies in that of a diagonal neighbour: no <u, e> is too large for it."""
+    for k in range(4):
+        most = (np.int64(maxima[k, x]) - value - squares[k]) >> 1
+        if most >= 0 and (most + 1) * (most + 1) > squares[k] * (value - 1):
             return True
     return False
 
@@ -95,23 +65,26 @@ def _nearest(low, high):
 
 
 @inner
-def _find_box(field, z, y, x, value, weights, box):
-    """Set box to the first and last u along z, y, x that neighbours across faces leave; False if none."""
-    radii = (
-        np.sqrt((value - 0.5) / weights[0]),
-        np.sqrt((value - 0.5) / weights[1]),
-        np.sqrt((value - 0.5) / weights[2]),
-    )
+def _find_box(field, z, y, x, value, weights, per, box):
+    """Set box to the first and last u along z, y, x that neighbours across faces leave; False if none.
+
+    per (3,) is 0.5 / weights.
+    """
+    radius = np.int64(np.sqrt((value - 0.5) / weights[0]))
+    radii = radius, radius, radius
+    if weights[0] != weights[1] or weights[0] != weights[2]:
+        radii = radius, np.int64(np.sqrt((value - 0.5) / weights[1])), np.int64(np.sqrt((value - 0.5) / weights[2]))
     before = np.int64(field[z - 1, y, x]), np.int64(field[z, y - 1, x]), np.int64(field[z, y, x - 1])
     after = np.int64(field[z + 1, y, x]), np.int64(field[z, y + 1, x]), np.int64(field[z, y, x + 1])
     places = z, y, x
     sizes = field.shape[0] - 2, field.shape[1] - 2, field.shape[2] - 17
     for k in range(3):
-        low, high = -np.int64(radii[k]), np.int64(radii[k])
+        low, high = -radii[k], radii[k]
+        # whole numbers divided without a division: half a step away from the next one
         if before[k] >= value:
-            low = (before[k] - value + weights[k]) // (2 * weights[k])
+            low = np.int64((before[k] - value + weights[k] + 0.5) * per[k])
         if after[k] >= value:
-            high = -((after[k] - value + weights[k]) // (2 * weights[k]))
+            high = -np.int64((after[k] - value + weights[k] + 0.5) * per[k])
         low, high = max(low, 1 - places[k]), min(high, sizes[k] - places[k])
         if low > high:
             return False
@@ -142,16 +115,20 @@ def _paint_box(flat, rows, width, z, y, x, value, weights, box):
             count = min(x_high, half) - start + 1
             place = line + uy * width + start
             while count > 0:
-                _raise_block(flat, place, min(count, lanes), kind(value))
+                raise_block(flat, place, min(count, lanes), kind(value))
                 place += lanes
                 count -= lanes
 
 
 @inner
-def _find_limits(flat, place, value, steps, squares, limits):
-    """Set limits (27,) to the largest <u, e> that each neighbour e leaves to the ball about flat index `place`."""
+def _find_limits(flat, place, value, steps, squares, limits, leads):
+    """Set limits (27,) to the largest <u, e> that each neighbour e leaves to the ball about flat index `place`.
+
+    Set leads (27,) to how much larger they are.
+    """
     for k in range(27):
         lead = np.int64(flat[np.uint64(place + steps[k])]) - value
+        leads[k] = lead
         twice = squares[k] - 1 - lead
         if lead == 0 and k > 13:
             twice += 1  # at the same distance the ball itself paints: it has the lower index
@@ -159,7 +136,36 @@ def _find_limits(flat, place, value, steps, squares, limits):
 
 
 @inner
-def _paint_cell(flat, rows, width, z, y, x, value, weights, box, limits):
+def _find_rivals(leads, lengths, value, larger):
+    """Write those of the larger neighbours that leave least to larger (RIVALS, 4): steps, value; return their number.
+
+    leads (64,): how much larger the 27 neighbours are, zeros, and 32 values of scratch; lengths (64,): |e|, 1 / |e| of
+    the neighbours, each 32 values.
+    """
+    lead, length, none = pointer(leads), pointer(lengths), splat(-1e9)
+    for k in range(0, 32, LANES):
+        ahead = load(lead, k)
+        depth = ahead * load(length, 32 + k) - load(length, k)
+        store(lead, 32 + k, select(splat(0.5) < ahead, depth, none))
+    for number in range(RIVALS):
+        one, two, three, four = load(lead, 32), load(lead, 40), load(lead, 48), load(lead, 56)
+        best = highest(at_least(at_least(one, two), at_least(three, four)))
+        if best < -1e8:
+            return number
+        is_best = splat(best)
+        low, high = (
+            bits(one == is_best) | bits(two == is_best) << 8,
+            bits(three == is_best) | bits(four == is_best) << 8,
+        )
+        k = first_bit(low | high << 16)
+        larger[number, 0], larger[number, 1], larger[number, 2] = k // 9 - 1, k // 3 % 3 - 1, k % 3 - 1
+        larger[number, 3] = value + np.int64(leads[k])
+        leads[32 + k] = -1e9
+    return RIVALS
+
+
+@inner
+def _paint_cell(flat, rows, width, z, y, x, value, weights, box, limits, larger, number, over, ends, queue, queued):
     """Paint what is inside the box, the limits and the ball."""
     wz, wy, wx = weights[0], weights[1], weights[2]
     near_y, near_x = wy * _nearest(box[2], box[3]), wx * _nearest(box[4], box[5])
@@ -187,36 +193,31 @@ def _paint_cell(flat, rows, width, z, y, x, value, weights, box, limits):
         first, last = -min(down // wy, reach), min(up // wy, reach)
         line = ((z + uz) * rows + y) * width + x
         sides = right, up_right, down_right, left, up_left, down_left
-        _paint_rows(flat, width, line, value, plane, first, last, sides, wy, wx)
+        if number == 0:
+            queued = paint_rows(flat, width, line, value, plane, first, last, sides, wy, wx, queue, queued)
+        else:
+            for k in range(number):
+                step = uz - larger[k, 0]
+                over[k] = larger[k, 3] - wz * step * step - 0.5
+            queued = paint_rim(
+                flat, width, line, value, plane, first, last, sides, wy, wx, larger, over, number, ends, queue, queued
+            )
+    return queued
 
 
 @inner
-def _paint_rows(flat, width, line, value, plane, first, last, sides, wy, wx):
-    """Paint rows `first` ... `last` of a plane of a cell; the flat index of the place beside the centre is `line`."""
-    kind, lanes, per_x = flat.dtype.type, BLOCK_BYTES // flat.itemsize, 1.0 / wx
-    right, up_right, down_right, left, up_left, down_left = sides
-    for uy in range(first, last + 1):
-        side = wy * uy
-        half = np.sqrt((plane - side * uy - 0.5) * per_x)
-        end = np.int64(np.floor(min(half, (min(right, up_right - side, down_right + side) + 0.5) * per_x)))
-        start = -np.int64(np.floor(min(half, (min(left, up_left - side, down_left + side) + 0.5) * per_x)))
-        place, count = line + uy * width + start, end - start + 1
-        while count > 0:
-            _raise_block(flat, place, min(count, lanes), kind(value))
-            place += lanes
-            count -= lanes
+def _set_neighbours(rows, width, weights, steps, squares, lengths):
+    """Set the steps (27,) in flat index to all neighbours, and their squares |e|^2; more than FREE across faces.
 
-
-@inner
-def _neighbours(rows, width, weights):
-    """Return the steps (27,) in flat index to all neighbours, and their squares |e|^2; more than FREE across faces."""
-    steps, squares = np.zeros(27, np.int64), np.full(27, 2 * FREE)
+    Set lengths (64,) to their |e| and 1 / |e|, each 32 values.
+    """
     for k in range(27):
         ez, ey, ex = k // 9 - 1, k // 3 % 3 - 1, k % 3 - 1
         steps[k] = (ez * rows + ey) * width + ex
-        if abs(ez) + abs(ey) + abs(ex) > 1:
-            squares[k] = weights[0] * ez * ez + weights[1] * ey * ey + weights[2] * ex * ex
-    return steps, squares
+        square = weights[0] * ez * ez + weights[1] * ey * ey + weights[2] * ex * ex
+        squares[k] = square if abs(ez) + abs(ey) + abs(ex) > 1 else 2 * FREE
+        if square > 0:
+            lengths[k], lengths[32 + k] = np.sqrt(square), 1 / np.sqrt(square)
 
 
 @jit
@@ -224,27 +225,54 @@ def paint_block(field, painted, z_first, z_last, y_first, y_last, weights):
     """Paint the balls of the voxels z = z_first ... z_last - 1, y = y_first ... y_last - 1 of the volume."""
     wz, wy, wx = weights[0], weights[1], weights[2]
     squares = wz + wy, wz + wx, wy + wx, wz + wy + wx
-    lengths = np.sqrt(wz + wy), np.sqrt(wz + wx), np.sqrt(wy + wx), np.sqrt(wz + wy + wx)
+    per = 0.5 / wz, 0.5 / wy, 0.5 / wx
     _, rows, width = field.shape
-    steps, step_squares = _neighbours(rows, width, weights)
+    steps, step_squares = np.empty(27, np.int64), np.empty(27, np.int64)
+    step_lengths, leads = np.ones(64, np.float32), np.zeros(64, np.float32)
+    _set_neighbours(rows, width, weights, steps, step_squares, step_lengths)
     values, flat = field.reshape(-1), painted.reshape(-1)
     maxima = np.zeros((4, width), field.dtype)
     box, limits = np.empty(6, np.int64), np.empty(27, np.int64)
+    larger, over = np.empty((RIVALS, 4), np.float32), np.empty(RIVALS, np.float32)
+    ends, queue, queued = np.empty(4 * LANES, np.float32), np.empty((3, QUEUE), np.int64), 0
     for z in range(z_first + 1, z_last + 1):
         for y in range(y_first + 1, y_last + 1):
             row = field[z, y]
             _find_maxima(field, z, y, maxima)
             for x in range(1, width - 16):
                 value = np.int64(row[x])
-                if value == 0 or _is_covered(maxima, x, value, squares, lengths):
+                if value == 0 or _is_covered(maxima, x, value, squares):
                     continue
-                if not _find_box(field, z, y, x, value, weights, box):
+                if not _find_box(field, z, y, x, value, weights, per, box):
                     continue
-                if (box[1] - box[0] + 1) * (box[3] - box[2] + 1) * (box[5] - box[4] + 1) < LARGE_BOX:
+                size = (box[1] - box[0] + 1) * (box[3] - box[2] + 1) * (box[5] - box[4] + 1)
+                if size < LARGE_BOX:
                     _paint_box(flat, rows, width, z, y, x, value, weights, box)
                 else:
-                    _find_limits(values, (z * rows + y) * width + x, value, steps, step_squares, limits)
-                    _paint_cell(flat, rows, width, z, y, x, value, weights, box, limits)
+                    place = (z * rows + y) * width + x
+                    _find_limits(values, place, value, steps, step_squares, limits, leads)
+                    number = 0
+                    if size >= HUGE_BOX and values.itemsize == 2:
+                        number = _find_rivals(leads, step_lengths, value, larger)
+                    queued = _paint_cell(
+                        flat,
+                        rows,
+                        width,
+                        z,
+                        y,
+                        x,
+                        value,
+                        weights,
+                        box,
+                        limits,
+                        larger,
+                        number,
+                        over,
+                        ends,
+                        queue,
+                        queued,
+                    )
+    paint_queue(flat, queue, queued)
 
 
 @jit

@@ -64,14 +64,17 @@ def add_normal_equations(
 
 
 @inner
-def _blur_rows(image: Singles, weights: Singles, out: Singles) -> None:
-    """Blur each row by an even filter, weights (reach + 1,) from its middle on; the ends go on as they are."""
+def _blur_rows(image: Singles, weights: Singles, padded: Singles, out: Singles) -> None:
+    """Blur each row by an even filter, weights (reach + 1,) from its middle on; the ends go on as they are.
+
+    padded: scratch, a row and twice the reach.
+    """
     rows, columns = image.shape
     reach = weights.size - 1
-    padded = np.empty(columns + 2 * reach, np.float32)
     for row in range(rows):
         line, target = image[row], out[row]
-        padded[:reach], padded[reach : reach + columns], padded[reach + columns :] = line[0], line, line[columns - 1]
+        for column in range(columns + 2 * reach):
+            padded[column] = line[min(max(column - reach, 0), columns - 1)]
         for column in range(columns):
             target[column] = weights[0] * padded[column + reach]
         for k in range(1, reach + 1):
@@ -100,10 +103,11 @@ def write_detail(image: Singles, fine: Singles, smooth: Singles, out: Singles) -
     fine, smooth: the filters from their middle on; beyond its edges the image goes on as it is there.
     """
     blurred = np.empty_like(image)
+    padded = np.empty(image.shape[1] + 2 * max(fine.size, smooth.size), np.float32)
     out[:] = 0.0
-    _blur_rows(image, fine, blurred)
+    _blur_rows(image, fine, padded, blurred)
     _add_blurred_columns(blurred, fine, 1.0, out)
-    _blur_rows(image, smooth, blurred)
+    _blur_rows(image, smooth, padded, blurred)
     _add_blurred_columns(blurred, smooth, -1.0, out)
 
 

@@ -16,14 +16,13 @@ from recon.decisions import Decisions
 from recon.disk_array import DiskArray
 from volio.checkpoint import Checkpoint, open_checkpoint
 from volio.errors import FormatError, InputError
-from volio.kept_folder import claim_folder, kept_folder
+from volio.kept_folder import claim_folder, empty_folder, kept_folder
 from volio.staging import remove_unfinished
 
 __all__ = ["KeptSlabs", "kept_slabs"]
 
 logger = logging.getLogger(__name__)
 
-_IDENTITY = "identity.json"
 _DECISIONS = "decisions"
 _SLAB = re.compile(r"slices-(\d+)-(\d+)")
 
@@ -69,10 +68,8 @@ class KeptSlabs:
             logger.warning(
                 "what an earlier run of %s had finished is dropped: --resume would have gone on with it", self.output
             )
-        if not resume and (self.folder / _IDENTITY).is_file():
-            # the mark last: what is left after a crash is still known as ours
-            for item in sorted(self.folder.iterdir(), key=lambda item: item.name == _IDENTITY):
-                item.unlink()
+        if not resume:
+            empty_folder(self.folder)
         self._checkpoint = open_checkpoint(self.folder, identity, resume=resume)
         if claimed:
             remove_unfinished(self.output, working=working)

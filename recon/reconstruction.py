@@ -10,11 +10,11 @@ from recon.angle_weights import Weighting
 from recon.backends import Backend
 from recon.filters import FilterWindow
 from recon.geometry import check_parallel
+from recon.outputs import check_output
 from recon.row_filter import Padding
 from recon.scan import Scan
 from recon.slice_plan import Method, SlicePlan, plan_slices
 from volio.blocks import Executor, ExecutorName, completed_blocks
-from volio.errors import InputError
 from volio.lazy import is_lazy
 from volio.progress import Progress, SupportsUpdate
 from volio.simd import LANES
@@ -89,7 +89,7 @@ def reconstruct(
     backend : {"numba", "astra", "tomopy"}
         What computes: the kernels of this package, or another one if it is installed, for comparison.
     out : array-like, optional
-        Where slices are written to, for volumes larger than memory: takes ``out[a:b] = slices``.
+        Where slices are written to, for volumes larger than memory: takes ``out[a:b] = slices``, of real numbers.
     threads : int, optional
         How many compute at once. The answer does not depend on it, nor on the executor.
     executor : {"serial", "threads", "processes", "dask"} or Executor, optional
@@ -147,8 +147,7 @@ def _run(
     low, high = plan.slices
     if out is None:
         out = np.empty(plan.shape, np.float32)
-    elif tuple(out.shape) != plan.shape:
-        raise InputError(f"out must have the shape {plan.shape} of the volume, got {tuple(out.shape)}")
+    check_output(out, plan.shape, what="the volume")
     size = _READ if is_lazy(plan.rows.projections) else LANES
     blocks = [(start, min(start + size, high)) for start in range(low, high, size)]
     alone = executor is None or executor == "threads"

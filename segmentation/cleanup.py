@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 import numpy as np
 
 from segmentation.blockwise import BlockOptions, map_blocks
-from segmentation.components import EDGE, Connectivity, find_components
+from segmentation.components import EDGE, Components, Connectivity, find_components
 from segmentation.inputs import as_labels, extend_metadata, is_whole
 from volio import InputError, LazyArray, Volume
 
@@ -59,13 +59,9 @@ def remove_specks(
     """
     _check_size(smaller_than)
     found = as_labels(labels)
-    parts = find_components(_is(found, label), connectivity=connectivity, threads=options.get("threads"))
-    if parts.sizes.size == 0:
-        raise InputError(_absent(found, label))
-    chosen = parts.sizes < smaller_than
-    step = {"step": "remove_specks", "smaller_than": smaller_than, "label": label, "parts": int(chosen.sum())}
-    step["voxels"] = int(parts.sizes[chosen].sum())
-    return _relabelled(found, parts.where(chosen), replace, step, **options)
+    parts = _find(found, np.equal, label, connectivity, options.get("threads"))
+    step = {"step": "remove_specks", "smaller_than": smaller_than, "label": label}
+    return _relabelled(found, parts, parts.sizes < smaller_than, replace, step, **options)
 
 
 def fill_holes(
@@ -104,13 +100,10 @@ def fill_holes(
     if smaller_than is not None:
         _check_size(smaller_than)
     found = as_labels(labels)
-    parts = find_components(_is_not(found, label), connectivity=connectivity, threads=options.get("threads"))
-    if int(parts.sizes.sum()) == found.size:
-        raise InputError(_absent(found, label))
+    parts = _find(found, np.not_equal, label, connectivity, options.get("threads"))
     chosen = ~parts.border & (parts.sizes < (smaller_than or _MOST))
-    step = {"step": "fill_holes", "smaller_than": smaller_than, "label": label, "parts": int(chosen.sum())}
-    step["voxels"] = int(parts.sizes[chosen].sum())
-    return _relabelled(found, parts.where(chosen), label, step, **options)
+    step = {"step": "fill_holes", "smaller_than": smaller_than, "label": label}
+    return _relabelled(found, parts, chosen, label, step, **options)
 
 
 def keep_largest(
@@ -141,37 +134,35 @@ def keep_largest(
         If the phase is not there, or a label is not usable.
     """
     found = as_labels(labels)
-    parts = find_components(_is(found, label), connectivity=connectivity, threads=options.get("threads"))
-    if parts.sizes.size == 0:
-        raise InputError(_absent(found, label))
-    chosen = ~parts.largest()
-    step = {"step": "keep_largest", "label": label, "parts": int(chosen.sum())}
-    step["voxels"] = int(parts.sizes[chosen].sum())
-    return _relabelled(found, parts.where(chosen), replace, step, **options)
+    parts = _find(found, np.equal, label, connectivity, options.get("threads"))
+    return _relabelled(found, parts, ~parts.largest(), replace, {"step": "keep_largest", "label": label}, **options)
 
 
-def _is(labels: Volume, label: int) -> LazyArray:
-    return LazyArray.wrap(labels.data).map(partial(np.equal, label), np.bool_)
-
-
-def _is_not(labels: Volume, label: int) -> LazyArray:
-    return LazyArray.wrap(labels.data).map(partial(np.not_equal, label), np.bool_)
+def _find(labels: Volume, compare: np.ufunc, label: int, connectivity: Connectivity, threads: int | None) -> Components:
+    """Find the connected parts of the voxels that are, or are not, of a phase; refuse a phase that is not there."""
+    selected = LazyArray.wrap(labels.data).map(partial(compare, label), np.bool_)
+    parts = find_components(selected, connectivity=connectivity, threads=threads)
+    if int(parts.sizes.sum()) == (0 if compare is np.equal else labels.size):
+        raise InputError(f"label {label} is nowhere in {labels.name or 'the labels'}: choose a phase that is there")
+    return parts
 
 
 def _relabelled(
     labels: Volume,
-    chosen: LazyArray,
+    parts: Components,
+    chosen: "NDArray[np.bool_]",
     value: int,
     step: dict[str, Any],
     **options: Unpack[BlockOptions],
 ) -> Volume:
-    """Write a label where voxels were chosen."""
+    """Write a label where the chosen parts are, and how many voxels these have into the metadata."""
     kind = np.dtype(np.uint8) if labels.dtype == bool else labels.dtype
     limits = np.iinfo(kind)
     if not is_whole(value) or not limits.min <= value <= limits.max:
         raise InputError(f"label {value!r} is not a whole number that {kind} can hold: choose another, or convert")
-    read = _Relabelled(labels.data, chosen, value, kind)
+    read = _Relabelled(labels.data, parts.where(chosen), value, kind)
     source = LazyArray(read, labels.shape, kind, chunks=[min(64, n) for n in labels.shape])
+    step |= {"parts": int(chosen.sum()), "voxels": int(parts.sizes[chosen].sum())}
     steps = [*labels.metadata.get("cleanup", ()), step]
     return map_blocks(
         Volume(source, labels.voxel_size, labels.unit, labels.origin, labels.name),
@@ -203,7 +194,3 @@ class _Relabelled:
 def _check_size(smaller_than: Any) -> None:
     if not is_whole(smaller_than) or smaller_than < 1:
         raise InputError(f"smaller_than must be a whole number of voxels of at least 1, got {smaller_than!r}")
-
-
-def _absent(labels: Volume, label: int) -> str:
-    return f"label {label} is nowhere in {labels.name or 'the labels'}: choose a phase that is there"

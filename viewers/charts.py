@@ -8,13 +8,22 @@ import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 
-from viewers.style import head_height, new_figure, wrap_phrases, write_head
+from viewers.style import head_height, new_figure, unit_label, wrap_phrases, write_head
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PHASE_COLOURS", "foot_of", "lay_out_charts", "length_name", "mark_steps", "phase_colours", "step_colours"]
+__all__ = [
+    "PHASE_COLOURS",
+    "add_chart",
+    "foot_of",
+    "lay_out_charts",
+    "length_name",
+    "mark_steps",
+    "phase_colours",
+    "step_colours",
+]
 
 #: Colours of phases that any colour vision tells apart (Okabe and Ito).
 PHASE_COLOURS: Final = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#0072b2", "#d55e00")
@@ -59,20 +68,28 @@ def lay_out_charts(
         bottom = tall - head_height(lines) - above - _CAPTION - height - row * (height + _CAPTION + _FOOT)
         for column in range(columns):
             left = _LEFT + column * (wide + _GAP)
-            axes = figure.add_axes((left / width, bottom / tall, wide / width, height / tall))
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.grid(color="#e6e6e6", linewidth=0.6)
-            axes.set_axisbelow(True)
+            axes = add_chart(figure, left, bottom, wide, height, grid=True)
             axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
             axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
             charts.append(axes)
     return figure, charts
 
 
+def add_chart(
+    figure: "Figure", left: float, bottom: float, width: float, height: float, *, grid: bool = False
+) -> "Axes":
+    """Return a chart at a place in inches from the lower left corner, without a frame above and on the right."""
+    across, up = figure.get_size_inches()
+    axes = figure.add_axes((left / across, bottom / up, width / across, height / up))
+    axes.spines[["top", "right"]].set_visible(False)
+    if grid:
+        axes.grid(color="#e6e6e6", linewidth=0.6)
+        axes.set_axisbelow(True)
+    return axes
+
+
 def length_name(unit: str) -> str:
     """Return how a unit stands behind the name of a length: "um" as "µm", "voxel" as "voxels"."""
-    from viewers.style import unit_label
-
     return "voxels" if unit == "voxel" else unit_label(unit)
 
 

@@ -13,11 +13,11 @@ from viewers.maps import draw_correlation, draw_displacement, draw_status, draw_
 from viewers.profiles import draw_correlation_histogram, draw_strain_profile
 from viewers.sections import Sections, cut_sections
 from viewers.steps import draw_series_curves, draw_series_maps
-from viewers.style import save_figure, symbol
+from viewers.style import make_folder, save_figure, symbol
 from volcorr.fields import DISPLACEMENT, STRAIN, is_series, valid_points
 from volcorr.rigid import remove_rigid_motion, remove_rigid_motions
 from volcorr.steps import each_step
-from volio.errors import InputError, OutputError
+from volio.errors import InputError
 from volio.progress import Progress
 
 if TYPE_CHECKING:
@@ -94,22 +94,15 @@ def draw_figures(fields: "xr.Dataset", reference: "Volume | None", folder: str |
             drawings |= {f"step_{int(step['step']):04d}/{name}": draw for name, draw in own.items()}
     else:
         drawings = _drawings(fields, cut_sections(fields, reference))
-    _make(folder)
+    make_folder(folder)
     paths = []
     with Progress(len(drawings), unit="figures", label="drawing") as progress:
         for name, draw in drawings.items():
             path = folder / f"{name}.png"
-            _make(path.parent)
+            make_folder(path.parent)
             paths.append(save_figure(draw(), path))
             progress.update()
     return paths
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"folder {folder} cannot be made ({error.strerror}); choose another folder") from error
 
 
 def _series_drawings(series: "xr.Dataset", sections: Sections) -> dict[str, Drawing]:

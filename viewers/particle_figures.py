@@ -9,7 +9,7 @@ from matplotlib.colors import ListedColormap
 from viewers.charts import PHASE_COLOURS, lay_out_charts, length_name
 from viewers.layout import tell_no_valid_point
 from viewers.slices import lay_out_slices, show_values
-from viewers.style import INK, MUTED, group_digits, save_figure, styled
+from viewers.style import INK, MUTED, group_digits, save_figures, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def draw_particle_figures(study: "ParticleStudy", folder: str | Path) -> list[Pa
     study : ParticleStudy
         From `volcorr.particle_run.run_particles`.
     folder : path
-        Where to write.
+        Where to write; made when missing.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def draw_particle_figures(study: "ParticleStudy", folder: str | Path) -> list[Pa
     figures = {"particles": draw_particles(study)}
     if study.sizes is not None:
         figures = {"sizes": draw_particle_sizes(study), **figures}
-    return [save_figure(figure, Path(folder) / f"{name}.png") for name, figure in figures.items()]
+    return save_figures(figures, folder)
 
 
 @styled

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from viewers.charts import foot_of, lay_out_charts, length_name, mark_steps, phase_colours
 from viewers.slices import lay_out_slices, show_grey, show_labels
-from viewers.style import INK, MUTED, save_figure, styled
+from viewers.style import INK, MUTED, save_figures, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ def draw_segmentation_figures(study: "SegmentationStudy", folder: str | Path) ->
     study : SegmentationStudy
         From `volcorr.segmentation_run.run_segmentation`.
     folder : path
-        Where to write.
+        Where to write; made when missing.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def draw_segmentation_figures(study: "SegmentationStudy", folder: str | Path) ->
     figures = {volume.name: draw_segmentation(volume) for volume in study.volumes}
     if len(study.volumes) > 1:
         figures["fractions"] = draw_segmentation_steps(study)
-    return [save_figure(figure, Path(folder) / f"{name}.png") for name, figure in figures.items()]
+    return save_figures(figures, folder)
 
 
 def draw_fraction_figures(study: "FractionStudy", folder: str | Path) -> list[Path]:
@@ -64,7 +64,7 @@ def draw_fraction_figures(study: "FractionStudy", folder: str | Path) -> list[Pa
     study : FractionStudy
         From `volcorr.fraction_run.run_fractions`.
     folder : path
-        Where to write.
+        Where to write; made when missing.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def draw_fraction_figures(study: "FractionStudy", folder: str | Path) -> list[Pa
     figures = {step.name: draw_fraction_profiles(step) for step in study.steps}
     if len(study.steps) > 1:
         figures["fractions"] = draw_fraction_steps(study)
-    return [save_figure(figure, Path(folder) / f"{name}.png") for name, figure in figures.items()]
+    return save_figures(figures, folder)
 
 
 @styled

@@ -8,7 +8,7 @@ import numpy as np
 from viewers.charts import foot_of, lay_out_charts, length_name, mark_steps, step_colours
 from viewers.scales import sequential_scale
 from viewers.slices import lay_out_slices, show_values
-from viewers.style import INK, MUTED, add_colour_bar, save_figure, styled, unit_label
+from viewers.style import INK, MUTED, add_colour_bar, save_figures, styled, unit_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ def draw_pore_figures(study: "PoreSizeStudy", folder: str | Path) -> list[Path]:
     study : PoreSizeStudy
         From `volcorr.pore_size_run.run_pore_sizes`.
     folder : path
-        Where to write.
+        Where to write; made when missing.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def draw_pore_figures(study: "PoreSizeStudy", folder: str | Path) -> list[Path]:
     for step in study.steps:
         if step.thickness is not None:
             figures[f"{step.name}_thickness"] = draw_thickness(step, solid=study.solid)
-    return [save_figure(figure, Path(folder) / f"{name}.png") for name, figure in figures.items()]
+    return save_figures(figures, folder)
 
 
 @styled
@@ -89,7 +89,7 @@ def draw_pore_sizes(study: "PoreSizeStudy", *, title: str | None = None) -> "Fig
         axes.set_ylim(bottom=0)
     cumulative.set_ylabel(f"share of the {what} volume ≥ radius")
     cumulative.set_ylim(0, 1.03)
-    density.set_ylabel(f"density (1/{'voxel' if study.unit == 'voxel' else unit_label(study.unit)})")
+    density.set_ylabel(f"density (1/{unit_label(study.unit)})")
     if single:
         mean = study.steps[0].sizes.mean_radius
         cumulative.axvline(mean, color=INK, linewidth=0.9, linestyle=":")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from viewers.charts import add_chart
 from viewers.layout import tell_no_valid_point
 from viewers.scales import strain_unit
 from viewers.style import (
@@ -209,12 +210,6 @@ def _charts(
     lines = wrap_phrases(notes, width - left - right)
     figure = new_figure(width, height)
     write_head(figure, title, lines, left=left)
-    tall = (height - foot - head_height(lines) - caption) / height
-    starts = (left, width - right - widths[1])
-    first, second = (
-        figure.add_axes((start / width, foot / height, w / width, tall))
-        for start, w in zip(starts, widths, strict=True)
-    )
-    for axes in (first, second):
-        axes.spines[["top", "right"]].set_visible(False)
-    return figure, (first, second)
+    tall = height - foot - head_height(lines) - caption
+    first = add_chart(figure, left, foot, widths[0], tall)
+    return figure, (first, add_chart(figure, width - right - widths[1], foot, widths[1], tall))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
+from viewers.charts import length_name
 from viewers.scales import Scale, sequential_scale, signed_scale
 from viewers.sheet import Sheet, dress_chart
 from viewers.style import (
@@ -14,13 +15,12 @@ from viewers.style import (
     add_colour_bar,
     add_scale_bar,
     head_height,
-    save_figure,
+    save_figures,
     styled,
     unit_label,
     wrap_phrases,
     write_head,
 )
-from volio.errors import OutputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,11 +75,6 @@ def draw_quality(quality: "ScanQuality | VolumeQuality", folder: str | Path) -> 
     OutputError
         If the folder cannot be written to.
     """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"folder {folder} cannot be made ({error.strerror}); choose another folder") from error
     volume = cast("VolumeQuality", getattr(quality, "volume", quality))
     figures = {
         "resolution": _draw_resolution(volume),
@@ -88,7 +83,7 @@ def draw_quality(quality: "ScanQuality | VolumeQuality", folder: str | Path) -> 
         "wedge": _draw_wedge(volume, getattr(quality, "wedge", None)),
         "sharpness": _draw_sharpness(volume),
     }
-    return [save_figure(figure, folder / f"quality_{name}.png") for name, figure in figures.items()]
+    return save_figures({f"quality_{name}": figure for name, figure in figures.items()}, folder)
 
 
 def _sheet(title: str, phrases: list[str], widths: list[float]) -> tuple[Sheet, float]:
@@ -101,17 +96,13 @@ def _sheet(title: str, phrases: list[str], widths: list[float]) -> tuple[Sheet, 
     return sheet, top
 
 
-def _voxels(volume: "VolumeQuality") -> str:
-    return "voxels" if volume.unit == "voxel" else unit_label(volume.unit)
-
-
 def _per(volume: "VolumeQuality") -> str:
     return f"1/{unit_label(volume.unit)}"
 
 
 def _detail(length: float, volume: "VolumeQuality") -> str:
     """Return a resolution as text."""
-    return "none" if math.isnan(length) else f"{length:.3g} {_voxels(volume)}"
+    return "none" if math.isnan(length) else f"{length:.3g} {length_name(volume.unit)}"
 
 
 @styled
@@ -133,7 +124,7 @@ def _draw_resolution(volume: "VolumeQuality") -> "Figure":
     ]
     for k, (title, curves) in enumerate(panels):
         axes = sheet.panel(_LEFT + k * (4.2 + _GAP), top, 4.2, _PANEL)
-        dress_chart(axes, f"frequency (cycles per {_singular(volume)})", "correlation")
+        dress_chart(axes, f"frequency (cycles per {unit_label(volume.unit)})", "correlation")
         for label, curve, colour in curves:
             _draw_correlation(axes, curve, label, colour)
         frequencies = curves[0][1].frequencies / volume.voxel_size
@@ -143,10 +134,6 @@ def _draw_resolution(volume: "VolumeQuality") -> "Figure":
         axes.set_title(title, loc="left", pad=6)
         axes.legend(loc="upper right")
     return sheet.figure
-
-
-def _singular(volume: "VolumeQuality") -> str:
-    return unit_label(volume.unit)
 
 
 def _draw_correlation(axes: "Axes", curve: "FourierCorrelation", label: str, colour: str) -> None:
@@ -217,7 +204,7 @@ def _draw_image(
     axes.imshow(image, cmap=scale.cmap, norm=scale.norm, extent=(0, width, 0, height), interpolation="auto")
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, loc="left", pad=6)
-    add_scale_bar(axes, _voxels(volume))
+    add_scale_bar(axes, length_name(volume.unit))
     add_colour_bar(sheet.panel(left + _PANEL + _BAR_GAP, top, _BAR, _PANEL), scale, label)
 
 
@@ -233,7 +220,10 @@ def _draw_rings(volume: "VolumeQuality") -> "Figure":
     sheet, top = _sheet("Rings", phrases, [8.4])
     axes = sheet.panel(_LEFT, top, 8.4, _PANEL)
     dress_chart(
-        axes, f"distance from the axis ({_voxels(volume)}), negative on its other side", f"rings ({per})", ticks=8
+        axes,
+        f"distance from the axis ({length_name(volume.unit)}), negative on its other side",
+        f"rings ({per})",
+        ticks=8,
     )
     distances, profile = volume.rings.distances * size, volume.rings.profile
     for side in (distances < 0, distances > 0):
@@ -268,7 +258,7 @@ def _draw_wedge(volume: "VolumeQuality", wedge: "MissingWedge | None") -> "Figur
     kept = [cell * n for n in shown.shape]
     extent = (x[0] - step[0], x[kept[1] - 1] + step[0], y[0] - step[1], y[kept[0] - 1] + step[1])
     axes.imshow(levels, cmap=scale.cmap, norm=scale.norm, extent=extent, origin="lower", interpolation="nearest")
-    cycles = f"cycles per {_singular(volume)}"
+    cycles = f"cycles per {unit_label(volume.unit)}"
     axes.set(xlabel=f"frequency along x ({cycles})", ylabel=f"frequency along y ({cycles})")
     axes.set_title("power in the slices", loc="left", pad=6)
     add_colour_bar(sheet.panel(_LEFT + _PANEL + _BAR_GAP, top, _BAR, _PANEL), scale, "log₁₀ of the power")
@@ -317,9 +307,9 @@ def _draw_directions(axes: "Axes", volume: "VolumeQuality") -> None:
 
 @styled
 def _draw_sharpness(volume: "VolumeQuality") -> "Figure":
-    frequency = volume.sharpness / volume.voxel_size
+    frequency, cycles = volume.sharpness / volume.voxel_size, f"cycles per {unit_label(volume.unit)}"
     text = "none: the halves have nothing in common" if math.isnan(frequency) else (
-        f"{frequency:.3g} cycles per {_singular(volume)}, the root mean square frequency of the signal"
+        f"{frequency:.3g} {cycles}, the root mean square frequency of the signal"
     )  # fmt: skip
     sheet, top = _sheet("Sharpness", [text, "blur makes it less"], [6.6])
     axes = sheet.panel(_LEFT, top, 6.6, _PANEL)
@@ -328,7 +318,7 @@ def _draw_sharpness(volume: "VolumeQuality") -> "Figure":
     each = np.maximum(rings.counts, 1)
     signal, noise = rings.common / each, 0.5 * (rings.power - rings.common) / each
     top_value = max(float(np.max(signal)), float(np.max(noise)), 1e-300)
-    dress_chart(axes, f"frequency (cycles per {_singular(volume)})", "power of a coefficient over the largest", ticks=8)
+    dress_chart(axes, f"frequency ({cycles})", "power of a coefficient over the largest", ticks=8)
     for values, label, colour in ((signal, "signal: common to both halves", _BLUE),
                                   (noise, "noise of the mean of both", _GREEN)):  # fmt: skip
         shown = np.where(values > 0, values / top_value, np.nan)

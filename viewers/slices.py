@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
 
-from viewers.charts import length_name
+from viewers.charts import add_chart, length_name
 from viewers.style import add_scale_bar, head_height, new_figure, wrap_phrases, write_head
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ def lay_out_slices(
         panels.append(panel)
     chart = None
     if below:
-        across = width - _LEFT - _RIGHT - side
-        chart = figure.add_axes((_LEFT / width, _FOOT / height, across / width, below / height))
-        chart.spines[["top", "right"]].set_visible(False)
+        chart = add_chart(figure, _LEFT, _FOOT, width - _LEFT - _RIGHT - side, below)
     if plane.voxel_size is not None:
         add_scale_bar(panels[-1], plane.unit)
     return figure, panels, chart

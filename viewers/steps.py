@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from viewers.charts import add_chart
 from viewers.layout import Page, lay_out_grid, paint
 from viewers.scales import Scale, displacement_scale, sequential_scale, strain_scale, strain_unit
 from viewers.sections import Section, cut_sections
@@ -80,9 +81,7 @@ def draw_series_curves(
     write_head(figure, title, lines, left=left)
     w, h = (width - left - 0.25 - 0.95) / 2, (height - head_height(lines) - 0.25 - foot - gap) / 2
     panels = [
-        figure.add_axes(
-            ((left + column * (w + 0.95)) / width, (foot + row * (h + gap)) / height, w / width, h / height)
-        )
+        add_chart(figure, left + column * (w + 0.95), foot + row * (h + gap), w, h)
         for row in (1, 0)
         for column in (0, 1)
     ]
@@ -224,7 +223,6 @@ def _draw_medians(
 
 
 def _dress(axes: "Axes", x: "NDArray[np.float64]", label: str, *, whole: bool) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(label)
     if whole:
         axes.set_xlim(x.min() - 0.5, x.max() + 0.5)

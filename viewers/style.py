@@ -1,6 +1,6 @@
 """How figures look: fonts, colour scales, colour bars, scale bars, and how they are saved."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from viewers.scales import Scale, round_down
 from volcorr.fields import Status
+from volio.errors import OutputError
 from volio.staging import staged
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ __all__ = [
     "describe_fields",
     "group_digits",
     "head_height",
+    "make_folder",
     "new_figure",
     "save_figure",
+    "save_figures",
     "styled",
     "symbol",
     "unit_label",
@@ -135,6 +138,32 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     with staged(path, overwrite=True) as temporary:
         figure.savefig(temporary, format=kind, dpi=DPI)
     return path
+
+
+def save_figures(figures: Mapping[str, Figure], folder: str | Path) -> list[Path]:
+    """Write figures by their names into a folder, ``NAME.png``, and return the files; the folder is made when missing.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to.
+    """
+    make_folder(Path(folder))
+    return [save_figure(figure, Path(folder) / f"{name}.png") for name, figure in figures.items()]
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder where it is missing, and those above it.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"folder {folder} cannot be made ({error.strerror}); choose another folder") from error
 
 
 def unit_label(unit: str) -> str:

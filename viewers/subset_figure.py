@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from viewers.charts import add_chart, length_name
 from viewers.style import INK, MUTED, head_height, new_figure, styled, unit_label, wrap_phrases, write_head
 
 if TYPE_CHECKING:
@@ -42,17 +43,9 @@ def draw_subset_study(study: "SubsetStudy", *, title: str = "Which size of subse
     caption = 0.35 if study.unit == "voxel" else 0.62
     room = height - _FOOT - head_height(lines) - caption
     half, narrow, wide = (room - _GAP) / 2, 3.5, 4.15
-
-    def place(left: float, bottom: float, w: float, h: float) -> "Axes":
-        axes = figure.add_axes((left / width, bottom / height, w / width, h / height))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(color="#e6e6e6", linewidth=0.6)
-        axes.set_axisbelow(True)
-        return axes
-
-    match = place(_LEFT, _FOOT + half + _GAP, narrow, half)
-    share = place(_LEFT, _FOOT, narrow, half)
-    trade = place(width - _RIGHT - wide, _FOOT, wide, room)
+    match = add_chart(figure, _LEFT, _FOOT + half + _GAP, narrow, half, grid=True)
+    share = add_chart(figure, _LEFT, _FOOT, narrow, half, grid=True)
+    trade = add_chart(figure, width - _RIGHT - wide, _FOOT, wide, room, grid=True)
     edges = [row.edge for row in study.sizes]
     _draw_by_size(match, study, edges, [row.mean_cc for row in study.sizes], _BLUE)
     _draw_by_size(share, study, edges, [100 * row.valid_share for row in study.sizes], _GREEN)
@@ -63,7 +56,7 @@ def draw_subset_study(study: "SubsetStudy", *, title: str = "Which size of subse
     share.set_ylabel("valid points (%)")
     share.set_ylim(min(90.0, share.get_ylim()[0]), 101.5)
     share.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    share.set_xlabel(f"edge of the subset ({_unit(study)})")
+    share.set_xlabel(f"edge of the subset ({length_name(study.unit)})")
     if study.unit != "voxel":
         _add_voxel_axis(match, study)
     _draw_trade(trade, study)
@@ -87,10 +80,6 @@ def _draw_by_size(axes: "Axes", study: "SubsetStudy", edges: list[float], values
     axes.margins(x=0.07, y=0.18)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-
-
-def _unit(study: "SubsetStudy") -> str:
-    return "voxels" if study.unit == "voxel" else unit_label(study.unit)
 
 
 def _ring(axes: "Axes", x: float, y: float) -> None:
@@ -117,7 +106,7 @@ def _add_voxel_axis(axes: "Axes", study: "SubsetStudy") -> None:
 def _draw_trade(axes: "Axes", study: "SubsetStudy") -> None:
     """Draw noise of strain over the resolved period, and the total error of the detail where one was named."""
     known = [(i, row) for i, row in enumerate(study.sizes) if np.isfinite(row.strain_noise) and row.strain_noise > 0]
-    axes.set_xlabel(f"period of a wave of strain that loses a tenth ({_unit(study)})")
+    axes.set_xlabel(f"period of a wave of strain that loses a tenth ({length_name(study.unit)})")
     axes.set_ylabel("noise of strain (%)" if study.detail is None else "error of strain (%)")
     if not known:
         axes.text(0.5, 0.5, "no valid point", transform=axes.transAxes, ha="center", va="center")

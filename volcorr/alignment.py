@@ -169,7 +169,7 @@ def _add_up(
     def task(number: int) -> "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]":
         first, last = (k * len(reference.values) // SLABS for k in (number, number + 1))
         added = np.zeros(9), np.zeros((3, 12)), np.zeros((12, 12))
-        add_up(*one, *two, places, first, last, np.zeros(36), *added)
+        add_up(*one, *two, places, first, last, np.empty((2, reference.values.shape[2]), np.float32), *added)
         return added
 
     sums, linear, square = zip(*run_blocks(task, range(SLABS), threads=threads), strict=True)

@@ -240,18 +240,7 @@ def true_fields(fields: "xr.Dataset", motion: "Motion") -> "dict[str, NDArray[np
 
 
 def format_comparison(result: DemoResult) -> str:
-    """Lay the comparison out as lines of text for a terminal.
-
-    Parameters
-    ----------
-    result : DemoResult
-        What `run_demo` gives.
-
-    Returns
-    -------
-    str
-        Several lines, without a final line break.
-    """
+    """Lay the comparison out as lines of text for a terminal, without a final line break."""
     from volcorr.summary import format_summary
 
     heading = f"{'truth':<10}{'true':>21}{'measured':>23}{'bias':>12}{'rms error':>12}"

@@ -80,18 +80,7 @@ def examine() -> list[Check]:
 
 
 def format_checks(checks: list[Check]) -> str:
-    """Lay checks out as lines of text, with a last line that says whether something is wrong.
-
-    Parameters
-    ----------
-    checks : list of Check
-        What `examine` gives.
-
-    Returns
-    -------
-    str
-        One line a check, and a conclusion.
-    """
+    """Lay checks out as lines of text, one each, with a last line that says whether something is wrong."""
     lines = []
     for check in checks:
         head = f"{check.state:<6} {check.name:<14}"

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from volcorr.summary import wrap_row
+from volcorr.summary import join_times, wrap_row
 from volio.run_plan import RunPlan
 
-__all__ = ["DvcPlan", "format_plan", "join_times", "show_bytes", "show_time"]
+__all__ = ["DvcPlan", "format_plan", "show_bytes", "show_time"]
 
 Triple = tuple[int, int, int]
 
@@ -60,18 +60,7 @@ class DvcPlan(RunPlan):
 
 
 def format_plan(plan: DvcPlan) -> str:
-    """Lay a plan out as lines of text for a terminal.
-
-    Parameters
-    ----------
-    plan : DvcPlan
-        What to show.
-
-    Returns
-    -------
-    str
-        Several lines, without a final line break.
-    """
+    """Lay a plan out as lines of text for a terminal, without a final line break."""
     voxel = "" if plan.voxel_size is None else f" of {' x '.join(f'{v:g}' for v in plan.voxel_size)} {plan.unit}"
     steps = "" if plan.steps == 1 else f", {plan.steps} steps"
     inside = "" if plan.inside == plan.points else f", {plan.inside} of them in the mask"
@@ -109,8 +98,3 @@ def show_time(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
-
-
-def join_times(values: tuple[int, ...]) -> str:
-    """Return ``(4, 5, 6)`` as ``4 x 5 x 6``."""
-    return " x ".join(map(str, values))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from volcorr.phase_files import UNLABELLED, LabelFile, find_labels, open_labels, phases_of, tell_unit
-from volcorr.result import FIGURES, LOG, build_result, write_json
+from volcorr.result import LOG, build_result, write_study
 from volcorr.run_record import record_run
 from volcorr.runlog import log_to
 from volio import InputError
@@ -184,10 +184,7 @@ def run_fractions(
         study = FractionStudy(tuple(steps))
         study.table().to_csv(folder / TABLE, index=False)
         study.profiles().to_csv(folder / PROFILES, index=False)
-        if draw is not None:
-            (folder / FIGURES).mkdir()
-            draw(study, folder / FIGURES)
-        write_json(study.as_dict() | record_run(inputs, settings), folder / STUDY)
+        write_study(study, record_run(inputs, settings), folder, marker=STUDY, draw=draw)
     return study
 
 
@@ -213,18 +210,7 @@ def _band(volume: "Volume") -> dict[int, tuple[float, float]]:
 
 
 def format_fractions(study: FractionStudy) -> str:
-    """Lay a study out as lines of text for a terminal.
-
-    Parameters
-    ----------
-    study : FractionStudy
-        What to show.
-
-    Returns
-    -------
-    str
-        Several lines, without a final line break.
-    """
+    """Lay a study out as lines of text for a terminal, without a final line break."""
     table = study.table()
     banded = bool(table["band_low"].notna().any())
     wide = max(len("volume"), *(len(step.name) for step in study.steps)) + 2

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from volio.checkpoint import Checkpoint, open_checkpoint
-from volio.kept_folder import claim_folder, kept_folder
+from volio.kept_folder import claim_folder, empty_folder, kept_folder
 from volio.staging import remove_unfinished
 
 __all__ = ["KeptBlocks", "kept_blocks", "left_over"]
@@ -20,8 +20,6 @@ POINTS = "points-"
 CUT_KINDS = (POINTS, "repair-")
 #: How they were cut.
 CUT = "cut"
-#: The file that marks a folder of finished blocks.
-IDENTITY = "identity.json"
 
 
 def left_over(output: Path) -> int:
@@ -72,8 +70,8 @@ class KeptBlocks:
                 found,
                 self.output,
             )
-        if not resume and (self.folder / IDENTITY).is_file():
-            _empty(self.folder)
+        if not resume:
+            empty_folder(self.folder)
         open_checkpoint(self.folder, identity, resume=resume)
         self._identity = dict(identity)
         if claimed:
@@ -155,12 +153,3 @@ def kept_blocks(output: Path) -> Iterator[KeptBlocks]:
 
 def _count(folder: Path) -> int:
     return sum(file.stem != CUT for file in folder.rglob("*.npz"))
-
-
-def _empty(folder: Path) -> None:
-    """Remove all in a folder, its mark last: what is left after a crash is still known as ours."""
-    for item in sorted(folder.iterdir(), key=lambda item: item.name == IDENTITY):
-        if item.is_dir():
-            shutil.rmtree(item)
-        else:
-            item.unlink()

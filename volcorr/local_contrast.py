@@ -26,8 +26,7 @@ def even_contrast(volume: Averaged) -> Averaged:
     weights = (volume.weights >= 0.5).astype(np.float32)
     if not weights.any():
         return replace(volume, values=np.zeros_like(volume.values), weights=weights)
-    near = ndimage.gaussian_filter(weights, EVEN, mode="constant", truncate=3)
-    near = np.where(near > 1e-3, near, np.float32(1))
+    near = _share_near(weights)
 
     def local_mean(values: "NDArray[np.float32]") -> "NDArray[np.float32]":
         smooth: NDArray[np.float32] = ndimage.gaussian_filter(values, EVEN, mode="constant", truncate=3) / near
@@ -39,3 +38,14 @@ def even_contrast(volume: Averaged) -> Averaged:
     variance = local_mean(values**2)
     usual = max(float(np.quantile(variance[weights > 0], 0.25)), 1e-6 * float(variance.max()), 1e-30)
     return replace(volume, values=(values / np.sqrt(variance + np.float32(usual))).astype(np.float32), weights=weights)
+
+
+def _share_near(weights: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """Return the share of the neighbourhood of each voxel that counts, or 1 where there is next to nothing."""
+    if weights.all():
+        z, y, x = (
+            ndimage.gaussian_filter1d(np.ones(n, np.float32), EVEN, mode="constant", truncate=3) for n in weights.shape
+        )
+        return np.asarray(z[:, None, None] * y[:, None] * x)
+    near = ndimage.gaussian_filter(weights, EVEN, mode="constant", truncate=3)
+    return np.where(near > 1e-3, near, np.float32(1))

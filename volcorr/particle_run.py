@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from volcorr.phase_files import MOST_LABELS, LabelFile, middle_slice, open_labels, tell_unit
-from volcorr.result import FIGURES, LOG, build_result, write_json
+from volcorr.result import LOG, build_result, write_study
 from volcorr.run_record import record_run
 from volcorr.runlog import log_to
 from volio import InputError
@@ -167,10 +167,7 @@ def run_particles(
         study.particles.contacts.to_csv(folder / CONTACTS, index=False)
         if study.sizes is not None:
             _size_table(study.sizes).to_csv(folder / SIZES, index=False)
-        if draw is not None:
-            (folder / FIGURES).mkdir()
-            draw(study, folder / FIGURES)
-        write_json(study.as_dict() | record_run({"labels": labels}, settings), folder / STUDY)
+        write_study(study, record_run({"labels": labels}, settings), folder, marker=STUDY, draw=draw)
     return study
 
 
@@ -255,18 +252,7 @@ def _size_table(sizes: "SizeDistribution") -> Any:
 
 
 def format_particles(study: ParticleStudy) -> str:
-    """Lay a study out as lines of text for a terminal.
-
-    Parameters
-    ----------
-    study : ParticleStudy
-        What to show.
-
-    Returns
-    -------
-    str
-        Several lines, without a final line break.
-    """
+    """Lay a study out as lines of text for a terminal, without a final line break."""
     found = study.as_dict()
     unit = "voxels" if found["unit"] == "voxel" else found["unit"]
     lines = [f"{found['count']} particles in {study.name}, {study.cut} of them touch the border"]

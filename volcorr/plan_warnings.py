@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from volcorr.dvc_plan import join_times
 from volcorr.kept_blocks import left_over
 from volcorr.settings import DvcSettings
+from volcorr.summary import join_times
 from volio import default_threads
 from volio.kept_folder import kept_folder
 from volio.lazy import is_lazy

@@ -1,8 +1,8 @@
 """Pore sizes of label volumes on files, one step or a series: volumes in, a folder with curves and figures out."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 
 from volcorr.phase_files import UNLABELLED, LabelFile, find_labels, middle_slice, open_labels
 from volcorr.pore_size_study import INLETS, PoreSizeStudy, PoreStep
-from volcorr.result import FIGURES, LOG, build_result, write_json
+from volcorr.result import LOG, build_result, write_study
 from volcorr.run_record import record_run
 from volcorr.runlog import log_to
 from volio import InputError, LazyArray
@@ -119,6 +119,7 @@ def run_pore_sizes(
         The folder exists, or cannot be written.
     """
     from volcorr.kept_blocks import kept_blocks
+    from volio import make_executor
 
     if inlet is not None and inlet not in INLETS:
         raise InputError(f"inlet must be one of {', '.join(INLETS)}, got {inlet!r}")
@@ -136,32 +137,18 @@ def run_pore_sizes(
         record = record_run({f"volume {n}": file.path for n, file in enumerate(opened, 1)}, settings)
         kept.open({**measured, "checksums": record["checksums"], "software": record["software"]["volcorr"]},
                   resume=resume, working=folder)  # fmt: skip
-        with _executor(executor, threads, workers, scheduler) as chosen:
+        # where none is asked for, small volumes are measured in one piece
+        named = executor is not None or workers is not None or scheduler is not None
+        how: dict[str, Any] = {"threads": threads, "workers": workers, "scheduler": scheduler}
+        with make_executor(executor, **how) if named else nullcontext() as chosen:
             work = _Work(walls, inlet, thickness_map, memory, threads, chosen)
             steps = [_measure(volume, work, folder, kept) for volume in pores]
         study = PoreSizeStudy(tuple(steps), tuple(phases), solid)
         study.table().to_csv(folder / TABLE)
         study.cumulative().to_csv(folder / CUMULATIVE, index=False)
         study.density().to_csv(folder / DENSITY, index=False)
-        if draw is not None:
-            (folder / FIGURES).mkdir()
-            draw(study, folder / FIGURES)
-        write_json(study.as_dict() | record, folder / STUDY)
+        write_study(study, record, folder, marker=STUDY, draw=draw)
     return study
-
-
-@contextmanager
-def _executor(
-    name: "ExecutorName | None", threads: int | None, workers: int | None, scheduler: str | None
-) -> "Iterator[Executor | None]":
-    """Open the executor that was asked for; None where none was: small volumes are then measured in one piece."""
-    from volio import make_executor
-
-    if name is None and workers is None and scheduler is None:
-        yield None
-        return
-    with make_executor(name, threads=threads, workers=workers, scheduler=scheduler) as chosen:
-        yield chosen
 
 
 def _select(file: LabelFile, phases: tuple[int, ...], *, solid: bool) -> "Volume":

@@ -151,18 +151,7 @@ class PoreSizeStudy:
 
 
 def format_pore_sizes(study: PoreSizeStudy) -> str:
-    """Lay a study out as lines of text for a terminal.
-
-    Parameters
-    ----------
-    study : PoreSizeStudy
-        What to show.
-
-    Returns
-    -------
-    str
-        Several lines, without a final line break.
-    """
+    """Lay a study out as lines of text for a terminal, without a final line break."""
     unit = "voxels" if study.unit == "voxel" else study.unit
     wide = max(len("volume"), *(len(step.name) for step in study.steps)) + 2
     measured = "solid" if study.solid else "porosity"

@@ -13,6 +13,8 @@ from volio.errors import InputError
 from volio.lazy import LazyArray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 __all__ = ["Level", "Pyramid", "finest_factor", "make_pyramid"]
@@ -157,7 +159,11 @@ def _as_grey(averaged: Averaged, mask: Averaged | None) -> Grey:
 
 def _moments(values: "NDArray[np.float32]", there: "NDArray[np.bool_]") -> tuple[float, float]:
     """Return mean and standard deviation of the values that are there, adding up plane by plane."""
+
+    def planes() -> "Iterator[NDArray[np.float32]]":
+        return (plane if good.all() else plane[good] for plane, good in zip(values, there, strict=True))
+
     count = int(there.sum())
-    mean = sum(float(plane[good].sum(dtype=np.float64)) for plane, good in zip(values, there, strict=True)) / count
-    squares = (np.square(plane[good] - mean, dtype=np.float64).sum() for plane, good in zip(values, there, strict=True))
+    mean = sum(float(plane.sum(dtype=np.float64)) for plane in planes()) / count
+    squares = (np.square(plane - mean, dtype=np.float64).sum() for plane in planes())
     return mean, math.sqrt(float(sum(squares)) / count)

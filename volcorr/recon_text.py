@@ -3,8 +3,8 @@
 import math
 from typing import TYPE_CHECKING
 
-from volcorr.dvc_plan import join_times, show_bytes, show_time
-from volcorr.summary import wrap_row
+from volcorr.dvc_plan import show_bytes, show_time
+from volcorr.summary import join_times, wrap_row
 
 if TYPE_CHECKING:
     from recon.planning import ReconPlan
@@ -14,18 +14,7 @@ __all__ = ["format_recon_plan", "format_recon_summary"]
 
 
 def format_recon_summary(summary: "ReconSummary") -> str:
-    """Lay a summary out.
-
-    Parameters
-    ----------
-    summary : ReconSummary
-        Of `recon.run_recon`.
-
-    Returns
-    -------
-    str
-        Several lines, without a final line break.
-    """
+    """Lay a summary out as lines of text for a terminal, without a final line break."""
     size = "" if summary.voxel_size is None else f" of {summary.voxel_size:.6g} {summary.unit}"
     tilt = f", tilted by {math.degrees(summary.tilt):.3f} degrees" if summary.tilt else ""
     shifts = "none undone" if summary.largest_shift is None else f"up to {summary.largest_shift:.2f} pixels, undone"
@@ -55,18 +44,7 @@ def _voxel(summary: "ReconSummary") -> str:
 
 
 def format_recon_plan(plan: "ReconPlan") -> str:
-    """Lay a plan out.
-
-    Parameters
-    ----------
-    plan : ReconPlan
-        Of `recon.plan_recon`.
-
-    Returns
-    -------
-    str
-        Several lines, without a final line break.
-    """
+    """Lay a plan out as lines of text for a terminal, without a final line break."""
     count, height, width = plan.scan_shape
     size = "" if plan.voxel_size is None else f" of {plan.voxel_size:.6g} {plan.unit}"
     threads = f"{plan.threads} thread{'' if plan.threads == 1 else 's'}"

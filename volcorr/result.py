@@ -11,7 +11,7 @@ from volio import FormatError, InputError, OutputError, VolcorrError
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Table", "build_result", "check_target", "export_fields", "write_fields", "write_json"]
+__all__ = ["Table", "build_result", "check_target", "export_fields", "write_fields", "write_json", "write_study"]
 
 FIELDS: Final = "fields.zarr"
 POINTS: Final = "points.csv"
@@ -115,6 +115,16 @@ def write_fields(fields: "xr.Dataset", folder: Path) -> None:
         write_vtk_series(fields, folder / IMAGES)
     else:
         write_vtk(fields, folder / IMAGE)
+
+
+def write_study(
+    study: Any, record: Mapping[str, Any], folder: Path, *, marker: str, draw: Callable[[Any, Path], Any] | None
+) -> None:
+    """Write the figures of a study where it is drawn, and its numbers with what it was made of (`record_run`)."""
+    if draw is not None:
+        (folder / FIGURES).mkdir()
+        draw(study, folder / FIGURES)
+    write_json(study.as_dict() | record, folder / marker)
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> Path:

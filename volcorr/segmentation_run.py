@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from volcorr.phase_files import SEGMENTATION, middle_slice, name_volumes
-from volcorr.result import FIGURES, LOG, build_result, write_json
+from volcorr.result import LOG, build_result, write_study
 from volcorr.run_record import record_run
 from volcorr.runlog import log_to
 from volcorr.segmentation_settings import SegmentationSettings, parse_filter
@@ -104,10 +104,7 @@ def run_segmentation(settings: SegmentationSettings, *, draw: DrawSegmentation |
         study.table().to_csv(folder / TABLE, index=False)
         if settings.sweep:
             study.sweeps().to_csv(folder / SWEEP, index=False)
-        if draw is not None:
-            (folder / FIGURES).mkdir()
-            draw(study, folder / FIGURES)
-        write_json(study.as_dict() | record, folder / SEGMENTATION)
+        write_study(study, record, folder, marker=SEGMENTATION, draw=draw)
     return study
 
 

@@ -143,18 +143,7 @@ class SegmentationStudy:
 
 
 def format_segmentation(study: SegmentationStudy) -> str:
-    """Lay a study out as lines of text for a terminal.
-
-    Parameters
-    ----------
-    study : SegmentationStudy
-        What to show.
-
-    Returns
-    -------
-    str
-        Several lines, without a final line break.
-    """
+    """Lay a study out as lines of text for a terminal, without a final line break."""
     wide = max(len("volume"), *(len(volume.name) for volume in study.volumes)) + 2
     banded = any(volume.bands() for volume in study.volumes)
     lines = [f"{'volume':<{wide}}{'phase':>6}{'fraction':>10}" + (f"{'by threshold':>20}" if banded else "")]

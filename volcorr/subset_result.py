@@ -192,18 +192,7 @@ class SubsetStudy:
 
 
 def format_study(study: SubsetStudy) -> str:
-    """Lay a study out as lines of text for a terminal.
-
-    Parameters
-    ----------
-    study : SubsetStudy
-        What to show.
-
-    Returns
-    -------
-    str
-        Several lines, without a final line break.
-    """
+    """Lay a study out as lines of text for a terminal, without a final line break."""
     from textwrap import wrap
 
     physical = study.unit != "voxel"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from volcorr.result import build_result, write_json
+from volcorr.run_record import record_run
 
 if TYPE_CHECKING:
     from volcorr.settings import Lengths
@@ -69,9 +70,8 @@ def run_subset_study(
     OutputError
         The folder exists, or cannot be written.
     """
-    from volcorr.provenance import check_unchanged
     from volcorr.subset_study import study_subsets
-    from volio import read, software_versions
+    from volio import read
 
     roles = {"reference": reference, "deformed": deformed, "repeat": repeat, "mask": mask}
     inputs = {role: path for role, path in roles.items() if path is not None}
@@ -82,16 +82,9 @@ def run_subset_study(
             role: read(path, voxel_size=voxel_size, dataset=None if role == "mask" else dataset)
             for role, path in inputs.items()
         }
-        checksums = check_unchanged(inputs, {})
+        record = record_run(inputs, {"dataset": dataset, "voxel_size": voxel_size, **options})
         study = study_subsets(**volumes, **options)
         study.to_table().to_csv(folder / TABLE, index=False)
-        settings = {"dataset": dataset, "voxel_size": voxel_size, **options}
-        record = {
-            "inputs": {role: str(path) for role, path in inputs.items()},
-            "checksums": checksums,
-            "settings": {name: value for name, value in settings.items() if value is not None},
-            "software": software_versions(),
-        }
         write_json(study.as_dict() | record, folder / STUDY)
         if draw is not None:
             draw(study, folder / FIGURE)

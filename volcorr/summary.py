@@ -15,6 +15,7 @@ __all__ = [
     "count_status",
     "format_strain",
     "format_summary",
+    "join_times",
     "measure_spread",
     "wrap_row",
 ]
@@ -218,18 +219,7 @@ def measure_spread(fields: "xr.Dataset", names: tuple[str, ...]) -> dict[str, Sp
 
 
 def format_summary(summary: DvcSummary) -> str:
-    """Lay a summary out as lines of text for a terminal.
-
-    Parameters
-    ----------
-    summary : DvcSummary
-        What to show.
-
-    Returns
-    -------
-    str
-        Several lines, without a final line break.
-    """
+    """Lay a summary out as lines of text for a terminal, without a final line break."""
     voxel = ""
     if summary.voxel_size is not None:
         sizes = tuple(f"{size:g}" for size in summary.voxel_size)
@@ -240,10 +230,10 @@ def format_summary(summary: DvcSummary) -> str:
     rows = [
         (
             "volumes",
-            f"{summary.reference} -> {summary.deformed}, {_times(summary.volume_shape)} voxels{voxel}",
+            f"{summary.reference} -> {summary.deformed}, {join_times(summary.volume_shape)} voxels{voxel}",
         ),
-        ("grid", f"{_times(summary.grid)} points, every {_times(summary.spacing)} voxels"),
-        ("subset", f"{_times(summary.subset_size)} voxels"),
+        ("grid", f"{join_times(summary.grid)} points, every {join_times(summary.spacing)} voxels"),
+        ("subset", f"{join_times(summary.subset_size)} voxels"),
         ("points", f"{summary.points}, tried {summary.tried}, valid {summary.valid} ({share:.1f} % of those tried)"),
         ("not valid", ", ".join(lost) or "none"),
         ("median ZNCC", zncc),
@@ -289,21 +279,10 @@ def _step_table(steps: tuple[StepSummary, ...]) -> list[str]:
 
 
 def format_strain(fields: "xr.Dataset") -> str:
-    """Lay the strain of fields out as lines of text for a terminal.
-
-    Parameters
-    ----------
-    fields : xarray.Dataset
-        What `volcorr.strain` gives.
-
-    Returns
-    -------
-    str
-        A heading, and one line a component.
-    """
+    """Lay the strain of fields out as lines of text for a terminal: a heading, and one line a component."""
     from volcorr.fields import STRAIN
 
-    measure = f"{fields.attrs['strain_measure']}, window {_times(tuple(fields.attrs['strain_window']))} points"
+    measure = f"{fields.attrs['strain_measure']}, window {join_times(tuple(fields.attrs['strain_window']))} points"
     return "\n".join(_strain_table(measure_spread(fields, STRAIN), measure)).strip()
 
 
@@ -349,6 +328,6 @@ def _three(spread: Spread) -> str:
     return f"{spread.lowest:z12.4f}{spread.median:z12.4f}{spread.highest:z12.4f}"
 
 
-def _times(values: tuple[Any, ...]) -> str:
-    """``(15, 15, 15)`` as ``15 x 15 x 15``."""
-    return " x ".join(f"{value:g}" for value in values)
+def join_times(values: tuple[int, ...]) -> str:
+    """Return ``(4, 5, 6)`` as ``4 x 5 x 6``."""
+    return " x ".join(map(str, values))

@@ -22,14 +22,15 @@ from volio.blocks import Executor, ExecutorName, completed_blocks
 from volio.errors import InputError, OutputError
 from volio.progress import Progress, SupportsUpdate
 
-__all__ = ["Checkpoint", "open_checkpoint", "run_resumable"]
+__all__ = ["IDENTITY", "Checkpoint", "open_checkpoint", "run_resumable"]
 
 logger = logging.getLogger(__name__)
 
 Block = TypeVar("Block")
 Arrays = dict[str, NDArray[Any]]
 
-_IDENTITY = "identity.json"
+#: The file that marks a folder of finished blocks.
+IDENTITY = "identity.json"
 _SUFFIX = ".npz"
 _PARTIAL = ".partial-"
 #: The member of a file that holds the SHA-256 of all others.
@@ -145,7 +146,7 @@ def open_checkpoint(
     with _explained(checkpoint.folder):
         checkpoint.folder.mkdir(parents=True, exist_ok=True)
         entries = [item.name for item in checkpoint.folder.iterdir() if not item.name.startswith(_PARTIAL)]
-        if entries and _IDENTITY not in entries:
+        if entries and IDENTITY not in entries:
             raise OutputError(f"{checkpoint.folder} holds other things than finished blocks: choose another folder")
         done = len(checkpoint.names())
         if resume and entries:
@@ -269,12 +270,12 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _write_identity(folder: Path, identity: Any) -> None:
     content = {"identity": identity, "sha256": _identity_digest(identity)}
-    with _replacing(folder / _IDENTITY) as stream:
+    with _replacing(folder / IDENTITY) as stream:
         stream.write((json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
 
 
 def _stored(folder: Path) -> Any:
-    file = folder / _IDENTITY
+    file = folder / IDENTITY
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["sha256"] == _identity_digest(content["identity"]):

@@ -16,8 +16,9 @@ __all__ = ["inlined", "inner", "jit"]
 
 #: All of LLVM's fast maths but the promise that there is no NaN and no infinity.
 _FAST = {"reassoc", "nsz", "arcp", "contract", "afn"}
-#: What a kernel can do without that Python does not call.
-_NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+#: What a kernel that Python does not call can do without: wrappers, and counting who refers to an array. Each count is
+#: a locked instruction on a place that all threads share; in a call for every voxel they would be most of the time.
+_PART_ONLY: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,16 +30,18 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     The cache of a kernel is renewed when its own file changes, not when a kernel of another file that it
     calls does: after such a change remove ``__pycache__``.
     """
-    compiled = numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")(function)
+    counts: dict[str, Any] = {"_nrt": True}  # else a part that calls it would forbid it to make arrays
+    compiled = numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", **counts)(function)
     return cast("Callable[..., Any]", compiled)
 
 
 def inner(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel that only other kernels call: as `jit`, without what a call from Python would need.
 
-    It is part of the cached code of those that call it, and compiled again with them.
+    It is part of the cached code of those that call it, and compiled again with them. It cannot make arrays, nor return
+    any: they are handed to it.
     """
-    compiled = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy", **_NO_WRAPPERS)(function)
+    compiled = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy", **_PART_ONLY)(function)
     return cast("Callable[..., Any]", compiled)
 
 
@@ -48,7 +51,7 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     A kernel inside a kernel is else optimised and turned into machine code once by itself, and again with each that
     calls it: of vector kernels that is most of the time of a first call. It cannot be called from Python.
     """
-    options = {"pipeline_class": _PartCompiler, **_NO_WRAPPERS}
+    options = {"pipeline_class": _PartCompiler, **_PART_ONLY}
     compiled = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy", **options)(function)
     return cast("Callable[..., Any]", compiled)
 

@@ -2,12 +2,14 @@
 
 import logging
 import os
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
+from volio.checkpoint import IDENTITY
 from volio.errors import OutputError
 
-__all__ = ["claim_folder", "kept_folder"]
+__all__ = ["claim_folder", "empty_folder", "kept_folder"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,3 +57,14 @@ def claim_folder(folder: Path, output: Path, stack: ExitStack) -> bool:
         logger.debug("%s cannot be locked: %s", folder, error)
         return False
     return True
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove what an earlier run has kept in a folder, if it is one of finished blocks (`volio.open_checkpoint`)."""
+    if (folder / IDENTITY).is_file():
+        # the mark last: what is left after a crash is still known as ours
+        for item in sorted(folder.iterdir(), key=lambda item: item.name == IDENTITY):
+            if item.is_dir():
+                shutil.rmtree(item)
+            else:
+                item.unlink()

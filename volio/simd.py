@@ -21,13 +21,19 @@ from numba.core.typing.templates import ConcreteTemplate, infer_global, signatur
 
 __all__ = [
     "LANES",
+    "at_least",
+    "at_most",
+    "bits",
     "clear",
+    "first_bit",
     "floor",
+    "highest",
     "is_number",
     "lane",
     "lane_numbers",
     "load",
     "pointer",
+    "root",
     "select",
     "splat",
     "store",
@@ -84,6 +90,7 @@ _define(operator.sub, VECTOR, VECTOR, lambda builder, a, b: builder.fsub(a, b))
 _define(operator.mul, VECTOR, VECTOR, lambda builder, a, b: builder.fmul(a, b))
 _define(operator.lt, VECTOR, MASK, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
 _define(operator.eq, VECTOR, MASK, lambda builder, a, b: builder.fcmp_ordered("==", a, b))
+_define(operator.or_, MASK, MASK, lambda builder, a, b: builder.or_(a, b))
 _define(operator.and_, MASK, MASK, lambda builder, a, b: builder.and_(a, b))
 
 
@@ -170,18 +177,26 @@ def lane_numbers(typing: Any) -> Any:
     return VECTOR(), code
 
 
-@intrinsic
-def floor(typing: Any, value: Any) -> Any:
-    """Round each lane down."""
-    if value != VECTOR:
-        return None
+def _call(name: str) -> Callable[..., Any]:
+    """Return what calls an instruction of LLVM for each lane."""
 
     def code(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
         kind = ir.FunctionType(_FLOATS, [_FLOATS])
-        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.floor.v{LANES}f32")
-        return builder.call(function, args)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32"), args)
 
-    return VECTOR(value), code
+    return code
+
+
+@intrinsic
+def floor(typing: Any, value: Any) -> Any:
+    """Round each lane down."""
+    return (VECTOR(value), _call("floor")) if value == VECTOR else None
+
+
+@intrinsic
+def root(typing: Any, value: Any) -> Any:
+    """Return the square root of each lane, rounded correctly."""
+    return (VECTOR(value), _call("sqrt")) if value == VECTOR else None
 
 
 @intrinsic
@@ -208,6 +223,51 @@ def is_number(typing: Any, value: Any) -> Any:
     return MASK(value), code
 
 
+def _choose(sign: str) -> Callable[..., Any]:
+    """Return what chooses between two lanes by how they compare."""
+
+    def code(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(sign, *args), *args)
+
+    return code
+
+
+@intrinsic
+def at_least(typing: Any, one: Any, other: Any) -> Any:
+    """Take the larger of two lanes; NaN in the first becomes the second."""
+    return (VECTOR(one, other), _choose(">")) if one == other == VECTOR else None
+
+
+@intrinsic
+def at_most(typing: Any, one: Any, other: Any) -> Any:
+    """Take the smaller of two lanes; NaN in the first becomes the second."""
+    return (VECTOR(one, other), _choose("<")) if one == other == VECTOR else None
+
+
+@intrinsic
+def bits(typing: Any, mask: Any) -> Any:
+    """Return the truth values as a number: 1 for the first lane, 2 for the second, 4 for the third, and so on."""
+    if mask != MASK:
+        return None
+
+    def code(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+        return builder.zext(builder.bitcast(args[0], ir.IntType(LANES)), ir.IntType(64))
+
+    return types.int64(mask), code
+
+
+@intrinsic
+def first_bit(typing: Any, number: Any) -> Any:
+    """Return the place of the lowest bit that is set in a number that is not 0."""
+    if number != types.int64:
+        return None
+
+    def code(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(number), code
+
+
 @intrinsic
 def select(typing: Any, mask: Any, yes: Any, no: Any) -> Any:
     """Take each lane from `yes` where the mask is true, else from `no`."""
@@ -220,6 +280,30 @@ def select(typing: Any, mask: Any, yes: Any, no: Any) -> Any:
     return VECTOR(mask, yes, no), code
 
 
+def _join(builder: Any, part: Any, join: Callable[..., Any]) -> Any:
+    """Join the lanes to one number: the lower half with the upper one, again and again."""
+    width = LANES
+    while width > 1:
+        width //= 2
+        vector = ir.VectorType(_INT, width)
+        low = ir.Constant(vector, list(range(width)))
+        high = ir.Constant(vector, list(range(width, 2 * width)))
+        part = join(builder.shuffle_vector(part, part, low), builder.shuffle_vector(part, part, high))
+    return builder.extract_element(part, ir.Constant(_INT, 0))
+
+
+@intrinsic
+def highest(typing: Any, value: Any) -> Any:
+    """Return the largest lane."""
+    if value != VECTOR:
+        return None
+
+    def code(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+        return _join(builder, args[0], lambda a, b: builder.select(builder.fcmp_ordered("<", a, b), b, a))
+
+    return types.float32(value), code
+
+
 @intrinsic
 def total(typing: Any, value: Any) -> Any:
     """Add up the lanes, in a fixed order, to a float32."""
@@ -227,13 +311,6 @@ def total(typing: Any, value: Any) -> Any:
         return None
 
     def code(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        part, width = args[0], LANES
-        while width > 1:
-            width //= 2
-            vector = ir.VectorType(_INT, width)
-            low = ir.Constant(vector, list(range(width)))
-            high = ir.Constant(vector, list(range(width, 2 * width)))
-            part = builder.fadd(builder.shuffle_vector(part, part, low), builder.shuffle_vector(part, part, high))
-        return builder.extract_element(part, ir.Constant(_INT, 0))
+        return _join(builder, args[0], builder.fadd)
 
     return types.float32(value), code

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porosity.chords import measure_chords
+from porosity.chords import AxisChords, measure_chords
 from volio import InputError
 
 
@@ -60,6 +60,15 @@ def test_border_chords_do_not_shorten_the_mean():
     # the density of whole chords, weighted for those that are cut, falls by 0.95 a voxel
     np.testing.assert_allclose(found.density[1:20] / found.density[:19], 0.95, rtol=0.15)
     assert np.isnan(measure_chords(np.arange(8).reshape(2, 2, 2) % 2, phase=1).z.density).all()
+
+
+def test_the_density_counts_places_where_a_chord_is_whole():
+    """In a row of n voxels a chord of k has n - 1 - k places: so many of each length are an even density."""
+    n = 12
+    places = np.maximum(n - 1 - np.arange(1, n + 1), 0)
+    even = AxisChords(0.5 * np.arange(1.0, n + 1), 7 * places, np.zeros(n, np.int64))
+    np.testing.assert_allclose(even.density[: n - 2], 1 / (0.5 * (n - 2)))
+    assert (even.density[n - 2 :] == 0).all()
 
 
 def test_table():

@@ -37,10 +37,10 @@ def check_equal(first, second) -> None:
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([(1, 1, 1), (2, 1, 1), (1, 3, 2)]), st.sampled_from(["none", "all"]))
 def test_chunks_give_what_the_whole_gives(seed, size, walls) -> None:
-    pores = noise_pores((45, 52, 61), seed, 2.5)
+    pores = noise_pores((29, 35, 41), seed, 2.0)
     whole = pore_size_distribution(pores, voxel_size=size, walls=walls, threads=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunked, "MOST_EDGE", 24)
+        patch.setattr(chunked, "MOST_EDGE", 16)
         patch.setattr(chunked, "FIRST_HALO", 1)
         parts = pore_size_distribution(pores, voxel_size=size, walls=walls, memory="1GB", threads=2)
     check_equal(whole, parts)

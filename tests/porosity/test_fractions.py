@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porosity.fractions import phase_fractions
+from porosity.fractions import _wilson, phase_fractions
+from porosity.two_point import correlate_phase
 from volio import InputError, Volume, read
 
 
@@ -94,6 +95,27 @@ def test_interval_holds_the_truth_as_often_as_it_says(uncertainty):
     assert 0.65 < share < 0.97
     truth = np.sqrt(0.3 * 0.7 / 16**3)
     assert np.mean([one.standard_error[1] for one in found]) == pytest.approx(truth, rel=0.25)
+
+
+def test_the_interval_is_that_of_wilson():
+    """For 2 of 20 independent observations it is 0.0279 to 0.3010; a certain fraction is its own interval."""
+    fraction, error = np.array([0.1, 0.4]), np.array([np.sqrt(0.1 * 0.9 / 20), 0.0])
+    low, high = _wilson(fraction, error, 0.95)
+    np.testing.assert_allclose(low, [0.0279, 0.4], atol=5e-5)
+    np.testing.assert_allclose(high, [0.3010, 0.4], atol=5e-5)
+    low, high = _wilson(np.array([0.5]), np.array([1e-3]), 0.8)  # 1.2816 standard deviations on each side
+    np.testing.assert_allclose(high - low, 2 * 1.2816e-3, rtol=1e-3)
+
+
+def test_the_uncertainty_is_that_of_the_phase_within_the_mask():
+    labels = np.random.default_rng(2).integers(0, 3, (16, 16, 16))
+    labels[:, 8:] = 2
+    mask = labels[:, :, :] >= 0
+    mask[:, 8:] = False
+    found = phase_fractions(labels, mask=mask)
+    for phase in (0, 1, 2):
+        expected = correlate_phase(labels, phase=phase, mask=mask).standard_error
+        assert found.standard_error[phase] == pytest.approx(expected)
 
 
 def test_two_phases_have_one_uncertainty():

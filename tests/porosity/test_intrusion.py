@@ -131,6 +131,7 @@ def test_axes_and_threads_change_nothing() -> None:
         np.testing.assert_array_equal(one.faces[face].volumes, other.faces[turned].volumes)
     assert one.r50 == other.r50
     assert one.r50_spread == other.r50_spread
+    assert one.r50_spread == pytest.approx(np.std([face.r50 for face in one.faces.values()], ddof=1))
     alone = mip(pores, inlet="y+", voxel_size=(1, 2, 1))
     np.testing.assert_array_equal(alone.volumes, one.faces["y+"].volumes)
 

@@ -45,6 +45,27 @@ def test_thickness_is_that_of_brute_force(shape, edges, seed, width, share) -> N
     np.testing.assert_allclose(sizes.volumes, counts * np.prod(edges))
 
 
+def thickness_by_levels(pores: np.ndarray) -> np.ndarray:
+    """Return squared radii: of each size, all balls that are as large together."""
+    squared = np.rint(ndimage.distance_transform_edt(pores) ** 2).astype(int)
+    out = np.zeros(pores.shape, int)
+    for level in np.unique(squared[pores]):
+        near = np.rint(ndimage.distance_transform_edt(squared < level) ** 2) < level
+        out[near] = level
+    return out
+
+
+@pytest.mark.parametrize("kind", ["slit", "tube"])
+def test_large_balls_along_a_diagonal_are_those_of_all_balls(kind: str) -> None:
+    """Neighbours across a diagonal are as large, those across a face are not: what lies between two belongs to one."""
+    z, y, x = np.indices((34, 40, 44)) - 19
+    pores = np.abs(y - x) <= 13
+    if kind == "tube":
+        pores = (y - x) ** 2 + (z - y) ** 2 + (x - z) ** 2 < 3 * 11.5**2
+    found = local_thickness(pores, voxel_size=1, threads=1).data
+    np.testing.assert_array_equal(np.rint(found.astype(float) ** 2), thickness_by_levels(pores))
+
+
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10**6), st.permutations([0, 1, 2]), st.sampled_from([1, 2, 5]))
 def test_axes_and_threads_change_nothing(seed, order, threads) -> None:

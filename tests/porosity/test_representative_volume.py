@@ -56,6 +56,25 @@ def test_sub_volumes_without_the_phase_or_full_of_it():
     assert np.isnan(found.loc["chord", "mean"])
 
 
+def test_spread_and_required_edge_are_plain_statistics():
+    """Sub-volumes scatter about their own mean, relative to the value of the whole; sizes weigh by their freedom."""
+    labels = np.random.default_rng(0).random((16, 24, 16)) < np.linspace(0.1, 0.7, 16)
+    found = study_representative_volume(labels, phase=1, metrics=["fraction"], divisions=(4, 2, 1), voxel_size=0.5)
+    table = found.table.set_index("count")
+    relative = {}
+    for parts in (4, 2):
+        cubes = labels.reshape(parts, 16 // parts, parts, 24 // parts, parts, 16 // parts).mean(axis=(1, 3, 5))
+        assert table["spread"][parts**3] == pytest.approx(np.std(cubes, ddof=1))
+        relative[parts] = table["relative"][parts**3]
+        assert relative[parts] == pytest.approx(np.std(cubes, ddof=1) / labels.mean())
+    law = [relative[parts] ** 2 * labels.size * 0.125 / parts**3 for parts in (4, 2)]
+    expected = np.cbrt(np.average(law, weights=[63, 7]) / 0.05**2)
+    assert found.required_edge("fraction") == pytest.approx(expected)
+    square = {"square": lambda part: float(part.data.mean()) ** 2}  # small sub-volumes have another mean
+    rows = study_representative_volume(labels, phase=1, metrics=square, divisions=(4, 1)).table
+    assert rows["relative"][0] == pytest.approx(rows["spread"][0] / labels.mean() ** 2)
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [

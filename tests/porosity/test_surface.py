@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from porosity.crofton import DIRECTIONS, area_per_cut
 from porosity.surface import measure_surface
 from volio import InputError
 
@@ -42,9 +43,28 @@ def test_plane(normal):
     points = np.random.default_rng(0).uniform(-50, 50, (400000, 2, 1)) * np.stack([first, np.cross(normal, first)])
     places = 20.2 + points.sum(axis=1)
     truth = np.mean(((places > 0) & (places < 40)).all(axis=1)) * 100**2
-    assert measure_surface(half, phase=1, method="isosurface").area == pytest.approx(truth, rel=0.015)
+    smooth = measure_surface(half, phase=1, method="isosurface")
+    assert smooth.area == pytest.approx(truth, rel=0.015)
+    assert smooth.per_volume == pytest.approx(truth / 40**3, rel=0.015)
     found = measure_surface(half, phase=1)
     assert found.per_volume == pytest.approx(truth / 40**3, rel=0.1)
+
+
+def test_changes_over_one_and_two_voxels_are_extrapolated_to_none():
+    """What is thinner than two voxels is missed by the longer steps: twice the one less half the other."""
+    mask = (np.random.default_rng(1).random((8, 9, 10)) < 0.5).astype(int)
+    size = (1.0, 2.0, 1.5)
+    cuts, density = np.zeros((2, 13)), np.zeros((2, 13))
+    for k, direction in enumerate(DIRECTIONS):
+        for n in (1, 2):
+            ahead = [slice(max(n * d, 0), s + min(n * d, 0)) for d, s in zip(direction, mask.shape, strict=True)]
+            behind = [slice(max(-n * d, 0), s + min(-n * d, 0)) for d, s in zip(direction, mask.shape, strict=True)]
+            changed = mask[tuple(ahead)] != mask[tuple(behind)]
+            cuts[n - 1, k], density[n - 1, k] = changed.sum(), changed.mean()
+    found = measure_surface(mask, phase=1, voxel_size=size, method="crofton")
+    per_cut = area_per_cut(size)
+    assert found.area == pytest.approx(per_cut @ (2 * cuts[0] - cuts[1] / 2))
+    assert found.per_volume == pytest.approx(per_cut @ (2 * density[0] - density[1] / 2) / 3.0)
 
 
 def test_cylinder():

@@ -24,6 +24,13 @@ def test_what_cannot_be_known_goes(height, constant, a, b):
     assert center == pytest.approx(first + constant, abs=1e-5)
 
 
+@pytest.mark.parametrize("angles", [HALF, WEDGE])
+def test_a_constant_goes_to_the_axis_at_once_and_whole(angles):
+    settled, center = settle_gauge(np.full((90, 2), 5.0), angles, 20.0)
+    assert center == pytest.approx(25.0)
+    np.testing.assert_allclose(settled, 0.0, atol=1e-12)
+
+
 def test_the_sum_of_shifts_and_axis_changes_by_a_motion_only():
     shifts = np.random.default_rng(1).normal(size=(90, 2))
     settled, center = settle_gauge(shifts, WEDGE, 20.0)

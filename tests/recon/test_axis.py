@@ -153,6 +153,27 @@ def test_methods_say_why_they_do_not_apply() -> None:
     assert "no two" in find_axis_by_pairs(lines[:, :1], few[:1], search=search).reason
 
 
+def test_a_wide_gap_of_angles_holds_no_partner(half_turn) -> None:
+    """Between 40 and 200 degrees nothing was measured: projections there are not made of those at its ends."""
+    lines = half_turn[0][:80]
+    angles = np.radians(np.concatenate([np.linspace(0, 40, 41), np.linspace(230, 268, 39)]))
+    found = find_axis_by_pairs(lines, angles, search=(70.0, 95.0))
+    assert found.center is None
+    assert "no two projections are 180 degrees apart" in found.reason
+
+
+@pytest.mark.parametrize("fault", ["edge", "mass"])
+def test_moments_need_the_whole_specimen_at_all_angles(fault: str) -> None:
+    """Either is enough: a specimen that reaches the edge at all angles alike, and one whose mass changes."""
+    angles = np.radians(np.linspace(-70, 70, 60))
+    radius = 130 if fault == "edge" else 50
+    line = EllipsePhantom.disc(radius, 0.01).project(angles, columns=COLUMNS, center=CENTER)[None]
+    assert find_axis_by_moments(line, angles).center == (None if fault == "edge" else pytest.approx(CENTER, abs=0.01))
+    found = find_axis_by_moments(line * (np.linspace(0.7, 1.3, 60)[:, None] if fault == "mass" else 1), angles)
+    assert found.center is None
+    assert "not seen whole" in found.reason
+
+
 def candidate(method: str, center: float | None, sigma: float = 0.1) -> AxisCandidate:
     return AxisCandidate(method, center, sigma, "")
 

@@ -126,6 +126,12 @@ def test_a_region_holds_the_same_numbers():
     np.testing.assert_array_equal(part, whole[:, 17:50, :40])
 
 
+@pytest.mark.parametrize("center", [MIDDLE, 32.7])
+def test_the_pixels_that_every_projection_sees_are_made_and_no_others(center):
+    image = projector(center=center).reconstruct(sinograms())[0]
+    np.testing.assert_array_equal(image != 0, seen(COLUMNS, min(center, COLUMNS - 1 - center) + 0.5))
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 999), st.floats(-3, 3))
 def test_reconstruction_is_linear(seed, factor):

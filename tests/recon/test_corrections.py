@@ -109,7 +109,8 @@ def test_blocks_threads_disk_and_units_of_counts_change_nothing(depth: int, thre
     dark, response = detector()
     counts = np.random.default_rng(5).poisson(dark + response * np.exp(-lines())).astype(np.float32)
     counts[4, 3, 10] += 30000
-    fields = {"flats": np.stack([dark + response] * 2), "darks": dark[None], "flat_positions": [0, 21]}
+    later = dark + response * np.linspace(0.7, 1.0, SHAPE[2])  # air on one side does not make up for this
+    fields = {"flats": np.stack([dark + response, later]), "darks": dark[None], "flat_positions": [0, 21]}
     whole = correct(counts, **fields, air=[(0, 3)], threads=1)
     assert whole.zingers == 1
     lazy = LazyArray(lambda box: counts[box], counts.shape, counts.dtype, chunks=(1, 6, 40))

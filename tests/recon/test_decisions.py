@@ -7,6 +7,7 @@ import pytest
 
 from acquisition.projections import SpherePhantom, expose
 from recon import decisions
+from recon.axis import AxisTilt
 from recon.decisions import Decisions, decide
 from recon.scan import Scan
 from volio.errors import InputError
@@ -131,6 +132,33 @@ def test_half_a_turn_tells_a_tilt():
     assert abs(found.center - 37.0) < 0.2
     upright = whole.project(angles, rows=48, columns=72, center=37.0)
     assert decide(Scan(upright, angles), align="off", **QUIET).tilt == 0
+
+
+@pytest.fixture(scope="module")
+def upright():
+    """Half a turn of a specimen that is seen whole, on a detector that can be looked at with half its pixels."""
+    angles = np.radians(np.linspace(0, 180, 121))
+    whole = SpherePhantom.electrode(80, height=40, seed=3, particles=150, value=0.04)
+    return Scan(whole.project(angles, rows=32, columns=96, center=49.0), angles)
+
+
+def test_an_axis_seen_on_coarse_images_is_that_of_the_detector(upright):
+    fine, coarse = (decide(upright, align="off", memory=memory, **QUIET) for memory in (10**9, 10**6))
+    assert abs(fine.center - 49.0) < 0.1
+    assert abs(coarse.center - 49.0) < 0.2
+    assert coarse.center_sigma > 2 * fine.center_sigma
+
+
+@pytest.mark.parametrize(("angle", "tilt"), [(0.02, 0.0), (0.04, 0.02), (-0.04, -0.02)])
+def test_a_tilt_must_be_seen_at_the_ends_of_the_axis(upright, monkeypatch, angle, tilt):
+    """However certain: below a quarter of a column it is not worth resampling. Every other row is fitted."""
+
+    def fit(lines, *_, **__):
+        assert lines.shape[1] == upright.rows // 2
+        return AxisTilt(angle, 1e-6, 49.0, np.arange(16), np.full(16, 49.0))
+
+    monkeypatch.setattr(decisions, "fit_axis_tilt", fit)
+    assert decide(upright, align="off", **QUIET).tilt == pytest.approx(tilt, abs=1e-4)
 
 
 def test_few_projections_are_left_alone(faulty):

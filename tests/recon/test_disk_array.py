@@ -26,9 +26,9 @@ def test_it_holds_what_an_array_would(tmp_path_factory, z, y, other, x):
     for key in ((z, y), (z,), z):
         array[key] = values[key]
         expected[key] = values[key]
+        np.testing.assert_array_equal(np.fromfile(path, np.float32).reshape(SHAPE), expected)
     np.testing.assert_array_equal(array[:, other, x], expected[:, other, x])
     np.testing.assert_array_equal(array[z], expected[z])
-    np.testing.assert_array_equal(np.fromfile(path, np.float32).reshape(SHAPE), expected)
     lazy = LazyArray.wrap(array)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(lazy))[1, :, 2], expected[1, :, 2])
 

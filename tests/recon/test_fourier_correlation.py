@@ -38,6 +38,17 @@ def test_white_noise_lowers_all_frequencies_alike(correlate, snr):
     assert found.mean() == pytest.approx(snr / (snr + 1), abs=0.05)
 
 
+def test_half_a_bit_needs_more_of_few_coefficients():
+    """The formula of van Heel and Schatz, for as many independent coefficients as a faded volume has."""
+    for found, window in (
+        (fourier_shell_correlation(noise(0), noise(1)), soft_window(SHAPE)),
+        (fourier_ring_correlation(noise(0, (4, 40, 40)), noise(1, (4, 40, 40))), soft_window((40, 40))),
+    ):
+        root = np.sqrt(np.maximum(2 * np.mean(window**2) * found.counts, 1))
+        expected = (0.2071 + 1.9102 / root) / (1.2071 + 0.9102 / root)
+        np.testing.assert_allclose(found.half_bit, expected, rtol=1e-6)
+
+
 def test_the_resolution_is_where_the_signal_ends():
     signal = 30 * gaussian_filter(noise(0), 2)
     one, other = (signal + noise(k) for k in (1, 2))

@@ -32,6 +32,24 @@ def test_lines_are_the_same_in_memory_and_on_disk(tmp_path, threads):
     assert outside.flats is None
 
 
+@pytest.mark.parametrize(
+    ("change", "option"),
+    [
+        ({"air": ((0, 3),)}, {"air": [(0, 3)]}),
+        ({"dead_pixels": 0.2}, {"dead_tolerance": 0.2}),
+        ({"zingers": 2.0}, {"zinger_threshold": 2.0}),
+        ({"floor": 0.7}, {"floor": 0.7}),
+    ],
+)
+def test_every_option_of_the_corrections_counts(change, option):
+    flats = np.full((2, 12, 16), 1000.0)
+    flats[:, 5, 6] = 650.0
+    scan = Scan(COUNTS.projections, COUNTS.angles, flats=flats)
+    found = make_lines(scan, settings(**change), out=np.empty((9, 12, 16), np.float32), threads=1).projections
+    np.testing.assert_array_equal(found, correct_scan(scan, **option).projections)
+    assert not np.array_equal(found, correct_scan(scan).projections)
+
+
 def test_line_integrals_are_copied_and_must_be_finite():
     values = RNG.normal(size=(9, 12, 16))
     lines = make_lines(Scan(values, np.arange(9.0)), settings(), out=np.empty((9, 12, 16), np.float32), threads=1)

@@ -51,6 +51,14 @@ def test_voxel_sizes(settings: ReconSettings) -> None:
         voxel_size_of(unknown, replace(settings, voxel_size="1um"))
 
 
+def test_slices_are_those_of_binned_pixels_and_larger_voxels(settings: ReconSettings) -> None:
+    """Pixels of 0.5 um, binned by 2, with voxels of 2 um: 18 rows make 9, and these 4 or 5 slices."""
+    asked = replace(settings, binning=2, voxel_size="2um")
+    check_scan(SCAN, replace(asked, slices=(0, 4)))
+    with pytest.raises(InputError, match="slices need a pair"):
+        check_scan(SCAN, replace(asked, slices=(0, 6)))
+
+
 def test_phase_retrieval_takes_what_the_scan_states(settings: ReconSettings) -> None:
     assert phase_of(SCAN, settings) is None
     images = np.random.default_rng(1).random((2, 18, 24))

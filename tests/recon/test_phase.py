@@ -60,3 +60,13 @@ def test_shapes_and_padding_are_checked() -> None:
         retrieve_phase(np.ones((4, 4)), **SETUP)
     with pytest.raises(InputError, match="padding must not be negative"):
         retrieve_phase(np.ones((1, 4, 4)), padding=-1, **SETUP)
+
+
+def test_what_lies_at_one_edge_does_not_reach_the_other() -> None:
+    """The images are continued before they are transformed, in which left and right would be neighbours."""
+    image = np.ones((1, 20, 60))
+    image[:, :, :6] = 0.3
+    found = retrieve_phase(image, **SETUP)
+    assert found[0, 10, -1] == pytest.approx(1.0, abs=0.025)
+    assert found[0, 10, 0] < 0.6
+    assert retrieve_phase(image, padding=0, **SETUP)[0, 10, -1] < 0.9

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from recon.line_integrals import correction_bytes
 from recon.planning import plan_recon
+from recon.reading import read_scan
 from recon.scan import Scan
 from recon.settings import ReconSettings
 from recon.slabs import PROGRAM_BYTES
@@ -33,13 +35,24 @@ def test_a_plan_says_what_is_made_and_writes_nothing(settings: ReconSettings, tm
     assert plan.disk["slices"] == 4 * 18 * 40 * 60
     assert plan.disk["line integrals"] == 0
     assert plan.slices_per_second > 10
-    assert plan.memory_limit >= plan.memory > PROGRAM_BYTES
+    lines = 4 * COUNT * ROWS * COLUMNS
+    most = max(plan.at_once * plan.memory_per_slab, correction_bytes(read_scan(settings.scan)))
+    assert plan.memory_limit >= plan.memory == PROGRAM_BYTES + lines + most
     assert set(plan.seconds) == {"start", "corrections", "reconstruction", "writing"}
     assert plan.as_dict()["total_seconds"] == plan.total_seconds == sum(plan.seconds.values())
     assert plan.total_disk == sum(plan.disk.values())
     assert any("come on top" in line for line in plan.assumptions)
     assert not plan.warnings
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scan.h5"]
+
+
+def test_the_axis_of_binned_pixels(settings: ReconSettings) -> None:
+    """Column 60 of 80 is column 29.75 of 40: where it were not binned, it would lie outside."""
+    scan = read_scan(settings.scan)
+    write_scan(replace(scan, center=60.0), settings.scan, overwrite=True)
+    plan = plan_recon(replace(settings, binning=2))
+    assert plan.volume_shape == (12, 40, 40)
+    assert plan.voxel_size == 1.0
 
 
 def test_little_memory_and_other_places(settings: ReconSettings) -> None:

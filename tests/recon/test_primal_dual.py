@@ -114,6 +114,18 @@ def test_finds_the_minimum_that_plain_steps_find(nonnegative: bool) -> None:
     assert iterate.change()[0] < 1e-4
 
 
+def test_residuals_are_those_of_the_image_ahead() -> None:
+    """As far beyond the last image as that is beyond the one before, which convergence rests on."""
+    one = geometry(16, np.linspace(-1.2, 1.2, 12))
+    rows = np.random.default_rng(2).random((1, 12, 16)).astype(np.float32)
+    iterate = PrimalDual(one, make_preconditioner(one), to_lanes(rows), nonnegative=True, threads=1)
+    for _ in range(3):
+        iterate.step(0.1)
+    expected = one.project_lanes(2 * iterate.image - iterate.before)
+    np.testing.assert_allclose(iterate.ahead, expected, atol=1e-4)
+    assert np.abs(iterate.ahead - iterate.lines).max() > 0.01
+
+
 def test_steps_are_safe() -> None:
     """The norm of the filtered projector with these steps is below one, as convergence needs."""
     one = geometry(16, np.linspace(-1.2, 1.2, 12))

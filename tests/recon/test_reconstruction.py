@@ -80,6 +80,14 @@ def test_shifts_and_a_tilt_are_undone():
     assert difference(wrong, still) > 2 * difference(undone, still)
 
 
+@pytest.mark.parametrize("tilt", [0.1, -0.1])
+def test_slices_off_the_middle_follow_a_leaning_axis(tilt):
+    still = reconstruct(scan_of(), progress=False).data
+    undone = reconstruct(scan_of(geometry={"tilt": tilt}), tilt=tilt, progress=False).data
+    for part in (slice(3, 7), slice(17, 21)):
+        assert difference(undone[part], still[part]) < 0.15
+
+
 @pytest.mark.parametrize("size", [0.5, 2.0])
 def test_other_voxels(size):
     volume = reconstruct(scan_of(pixel_size=2.0), voxel_size=2.0 * size, progress=False)
@@ -206,6 +214,7 @@ def test_astra_agrees(monkeypatch, real):
         ({"center": -5.0}, "inside the detector"),
         ({"padding": "mirror"}, "padding must be"),
         ({"out": np.empty((1, 2, 3))}, "out must have the shape"),
+        ({"out": np.empty((24, SIZE, SIZE), np.uint16)}, "out must hold real numbers"),
         ({"padding": "cylinder"}, "needs a radius"),
     ],
 )

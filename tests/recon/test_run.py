@@ -212,6 +212,8 @@ def test_a_killed_run_goes_on_and_gives_the_same_volume(settings: ReconSettings)
         run_recon(replace(settings, resume=True, filter="hann"))
     summary = run_recon(replace(settings, resume=True))
     assert summary.earlier in (16, 24)
+    # the rate is that of the slices that were made now
+    assert summary.slices_per_second == pytest.approx((ROWS - summary.earlier) / summary.seconds["reconstruction"])
     np.testing.assert_array_equal(voxels(settings), voxels(undisturbed))
     assert left(settings) == ["out.ome.zarr", "undisturbed.ome.zarr"]
 
@@ -235,6 +237,44 @@ def test_a_scan_that_was_changed_is_not_gone_on_with(
     assert "what an earlier run of" in caplog.text
     assert summary.earlier == 0
     assert left(settings) == ["out.ome.zarr"]
+
+
+def test_what_was_decided_is_not_decided_again(settings: ReconSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recon.run.write", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run_recon(settings)
+    monkeypatch.setattr("recon.run.decide", lambda *_, **__: pytest.fail("it was decided before"))
+    summary = run_recon(replace(settings, resume=True))
+    assert (summary.earlier, summary.center) == (ROWS, 32.4)
+
+
+def test_the_largest_shift_may_be_to_either_side(settings: ReconSettings, scan: Scan) -> None:
+    shifts = np.zeros((COUNT, 2))
+    shifts[7] = -2.5, 1.0
+    write_scan(replace(scan, shifts=shifts), settings.scan, overwrite=True)
+    assert run_recon(replace(settings, slices=(16, 24))).largest_shift == 2.5
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_line_integrals_in_memory_leave_less_for_slabs(
+    settings: ReconSettings, monkeypatch: pytest.MonkeyPatch, stays: bool
+) -> None:
+    room = 20_000_000
+    place = {} if stays else {"executor": "processes", "workers": 2}
+    given = []
+
+    def lay(*args: object, memory: int, **options: object) -> None:
+        given.append(memory)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("recon.run.lay_out", lay)
+    with pytest.raises(KeyboardInterrupt):
+        run_recon(replace(settings, memory=PROGRAM_BYTES + room, **place))
+    assert given == [room - 4 * COUNT * ROWS * COLUMNS * stays]
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,13 @@ def test_the_chosen_number_is_near_the_best_one(projector: Projector) -> None:
     assert choose_iterations(rows, projector, most=2).at_edge
 
 
+def test_the_best_number_is_believed_ten_iterations_later(projector: Projector) -> None:
+    """However early it comes: held-out projections scatter."""
+    choice = choose_iterations(noisy(4, sigma=0.3), projector)
+    assert choice.value < 40
+    assert choice.values.tolist() == list(range(1, int(choice.value) + 12))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"iterations": 0}, "iterations must be 1 or more"), ({"iterations": 5, "tolerance": 1.0}, "tolerance 0 to 1")],

@@ -67,6 +67,9 @@ def test_slabs_fit_into_memory():
     rows, shape = plan_of(rings="all").rows, (COLUMNS, COLUMNS)
     small, large = (slab_bytes(rows, depth=depth, shape=shape) for depth in (8, 24))
     assert 8 * 4 * COUNT * COLUMNS < small < large
+    # every thread cleans a sinogram of its own
+    shared = slab_bytes(rows, depth=8, shape=shape, threads=3)
+    assert shared - small >= 2 * 4 * 4 * COUNT * COLUMNS
     common = {"shape": shape, "slices": 1000}
     wide = lay_out(rows, memory=10**9, hands=4, **common)
     assert (wide.depth, wide.at_once, wide.threads) == (64, 4, 1)

@@ -155,6 +155,42 @@ def test_a_stripe_in_an_even_field_vanishes(level: float) -> None:
     assert remove_large_stripes(sinogram) == pytest.approx(np.full_like(sinogram, level), abs=1e-6)
 
 
+def test_a_few_extreme_values_do_not_say_how_strong_a_stripe_is() -> None:
+    sinogram = np.zeros((1, 90, 120), np.float32)
+    sinogram[:, :, 40:44] += 0.2
+    sinogram[:, 10:15, 41] += 50
+    left = remove_large_stripes(sinogram)
+    left[:, 10:15, 41] = 0
+    assert left == pytest.approx(np.zeros_like(sinogram), abs=1e-6)
+
+
+def test_what_differs_in_dark_and_bright_values_is_taken_for_the_specimen() -> None:
+    even = np.broadcast_to(np.linspace(0, 1, 90, dtype=np.float32)[:, None], (1, 90, 120))
+    sinogram = even.copy()
+    sinogram[:, :, 40:44] += 0.6 * (even[:, :, 40:44] - 0.4)
+    assert np.array_equal(remove_large_stripes(sinogram), sinogram)
+    forced = remove_large_stripes(sinogram, steadiness=0)
+    assert (forced - sinogram)[:, :, 40:44] == pytest.approx(-0.06, abs=1e-3)
+
+
+def test_dead_columns_lie_on_the_line_between_their_neighbours() -> None:
+    waves = np.sin(np.arange(181) / 2)[:, None]
+    sinogram = (waves * np.arange(20, 220))[None].astype(np.float32)
+    broken = sinogram.copy()
+    broken[:, :, 90:93] = 7
+    assert remove_dead_stripes(broken) == pytest.approx(sinogram, abs=1e-3)
+
+
+@pytest.mark.parametrize("column", [1, -2])
+def test_the_edge_of_the_detector_has_no_neighbours_to_be_replaced_by(clean: np.ndarray, column: int) -> None:
+    broken = clean.copy()
+    broken[:, :, column] += np.random.default_rng(1).normal(0, 0.3, ANGLES)
+    found = remove_dead_stripes(broken)
+    assert not np.array_equal(found, broken)
+    for edge in (slice(None, 2), slice(-2, None)):
+        assert np.array_equal(found[:, :, edge], broken[:, :, edge])
+
+
 def test_slow_changes_pass_and_fast_ones_do_not() -> None:
     turns = (np.arange(400) + 0.5)[:, None] / 400
     slow = stripes._low_pass(np.cos(2 * np.pi * turns).astype(np.float32), 3.0)

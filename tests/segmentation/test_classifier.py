@@ -44,6 +44,16 @@ def test_it_tells_textures_apart_that_no_threshold_can() -> None:
     assert compare_labels(threshold(Volume(noise)).data + 1, Volume(truth)).accuracy < 0.7
 
 
+def test_coarser_copies_of_labels_hold_labels_and_of_votes_means(phantom, classifier, monkeypatch) -> None:
+    from segmentation import classifier as module
+
+    asked = []
+    monkeypatch.setattr(module, "map_blocks", lambda *_, **options: asked.append(options["pyramid"]))
+    classifier.predict(Volume(phantom.grey))
+    classifier.predict_probability(Volume(phantom.grey), label=1)
+    assert asked == ["nearest", "mean"]
+
+
 @settings(deadline=None, max_examples=4)
 @given(edge=st.integers(11, 60), threads=st.integers(1, 2))
 def test_blocks_and_threads_change_nothing(phantom, classifier, edge, threads) -> None:

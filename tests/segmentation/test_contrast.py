@@ -29,6 +29,14 @@ def test_peaks_do_not_follow_the_fractions(phantom) -> None:
     np.testing.assert_allclose(found.data, other, atol=2.0)
 
 
+def test_a_few_hot_voxels_of_a_region_do_not_matter(phantom) -> None:
+    hot = phantom.grey * 1.5
+    hot[9, 9, 9:12] = 1e4
+    region = ((5, 40), (5, 40), (5, 40))
+    found = match_contrast(Volume(hot), Volume(phantom.grey), method="region", region=region)
+    assert found.metadata["contrast"]["gain"] == pytest.approx(1 / 1.5, rel=0.02)
+
+
 def test_a_series_gets_one_scale_and_one_threshold(phantom) -> None:
     steps = [phantom.grey.astype(np.float32), phantom.grey * 1.3 - 20.0, phantom.grey * 0.8 + 40.0]
     matched = match_series([Volume(step, voxel_size=2.0) for step in steps])

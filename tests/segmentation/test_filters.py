@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from segmentation import blockwise, diffuse, filters, sharpen, smooth_gaussian, smooth_median, smooth_nonlocal
+from segmentation import (
+    blockwise,
+    diffuse,
+    estimate_noise,
+    filters,
+    sharpen,
+    smooth_gaussian,
+    smooth_median,
+    smooth_nonlocal,
+)
 from volio import InputError, LazyArray, Volume
 
 CALLS = {
@@ -103,6 +112,11 @@ def test_noise_falls_and_edges_stay(phantom, name) -> None:
     clean = 80 + 60.0 * phantom.truth
     found = CALLS[name](Volume(phantom.grey)).data.astype(float)
     assert np.std(found - clean) < 0.75 * np.std(phantom.grey - clean)
+
+
+def test_diffusion_fades_at_three_times_the_noise(phantom) -> None:
+    used = diffuse(Volume(phantom.grey), steps=1).metadata["filters"][0]["conductance"]
+    assert used == pytest.approx(3 * estimate_noise(Volume(phantom.grey)))
 
 
 def test_files_types_and_history(phantom, tmp_path) -> None:

@@ -53,6 +53,13 @@ def test_the_kernel_is_a_plain_walk(samples) -> None:
     assert vote.__name__ == "vote"
 
 
+def test_a_class_of_few_samples_counts_as_much_as_one_of_many() -> None:
+    """Where no feature tells them apart, both get half of the votes."""
+    classes = (np.arange(1000) < 30).astype(np.int64)
+    forest = grow_forest(np.ones((1000, 2), np.float32), classes, trees=5).forest
+    np.testing.assert_allclose(forest.probabilities(np.ones((2, 3), np.float32)), 0.5, atol=1e-6)
+
+
 def test_threads_and_repeats_grow_the_same_trees(samples) -> None:
     first, second = (grow_forest(*samples, trees=8, threads=n).forest for n in (1, 2))
     for name in ("feature", "limit", "child", "leaf", "roots"):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from segmentation import Band, threshold, threshold_sweep
+from segmentation import UNLABELLED, Band, threshold, threshold_sweep
 from volio import InputError, Volume, read, write
 
 
@@ -33,6 +33,14 @@ def test_fractions_are_those_of_the_labels_and_metrics_see_them(phantom) -> None
     assert (band.low, band.high) == (sweep.metrics["surface"].min(), sweep.metrics["surface"].max())
     assert band.value == surface(threshold(Volume(phantom.grey)))
     assert list(sweep.table().columns) == ["threshold", "fraction_0", "fraction_1", "surface"]
+
+
+def test_metrics_see_nothing_outside_of_a_mask(phantom) -> None:
+    mask = np.zeros(phantom.grey.shape, np.uint8)
+    mask[5:-5, 5:-5, 5:-5] = 1
+    share = {"outside": lambda labels: float(np.mean(labels.data[mask == 0] == UNLABELLED))}
+    sweep = threshold_sweep(Volume(phantom.grey), mask=Volume(mask), steps=2, metrics=share)
+    assert (sweep.metrics["outside"] == 1).all()
 
 
 def test_one_of_several_thresholds_moves() -> None:

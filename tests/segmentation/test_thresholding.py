@@ -91,6 +91,18 @@ def test_hysteresis_is_that_of_scipy(phantom) -> None:
     np.testing.assert_array_equal(found, np.isin(numbers, seeded[seeded > 0]))
 
 
+def test_what_lies_outside_of_a_mask_connects_nothing() -> None:
+    grey = np.zeros((3, 4, 12), np.uint8)
+    grey[1, 1, :] = 120  # one bar, bright at an end that the mask leaves out
+    grey[1, 1, 0] = 200
+    grey[0, 3, 9:] = 200
+    mask = np.ones(grey.shape, bool)
+    mask[:, :, :3] = False
+    options = {"method": "hysteresis", "values": (100, 150)}
+    assert (threshold(Volume(grey), **options).data[1, 1] == 1).all()
+    assert (threshold(Volume(grey), mask=Volume(mask), **options).data[1, 1, 3:] == 0).all()
+
+
 @pytest.mark.parametrize("method", ["sauvola", "local"])
 def test_windows_are_those_of_the_formula(phantom, method: str) -> None:
     grey = phantom.grey[:12, :13, :14].astype(np.float64)
@@ -160,6 +172,7 @@ def test_a_missing_valley_is_told(caplog) -> None:
         ({"values": [3]}, "method otsu has no values"),
         ({"method": "manual"}, "method manual needs values"),
         ({"method": "manual", "values": [9, 3], "classes": 3}, "needs 2 ascending values"),
+        ({"method": "manual", "values": [5, 5], "classes": 3}, "needs 2 ascending values"),
         ({"method": "manual", "values": [300]}, "class 1 would be empty"),
         ({"method": "fraction"}, "needs a fraction"),
         ({"fraction": 0.2}, "has no fraction"),

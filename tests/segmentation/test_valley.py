@@ -42,6 +42,22 @@ def test_the_valley_holds_the_best_threshold_and_covers_the_true_fraction(part, 
     assert grey.fractions([valley.low])[0] - 2e-3 <= part <= grey.fractions([valley.high])[0] + 2e-3
 
 
+def test_the_valley_ends_a_tenth_above_its_bottom_and_half_way_at_most() -> None:
+    # two Gaussians, 60 apart: that of one falls to a tenth of the depth, 0.12 of its peak, at 2.06 deviations
+    broad, narrow = (find_valley(mixture(0.5, widths=(s, s)), [110.0]) for s in (10.0, 4.0))
+    assert (broad.low, broad.high) == (pytest.approx(100.6, abs=0.7), pytest.approx(119.4, abs=0.7))
+    # of narrow ones the middle half of the way between the peaks is left
+    assert (narrow.low, narrow.high) == (pytest.approx(95, abs=0.7), pytest.approx(125, abs=0.7))
+
+
+def test_a_dip_by_chance_is_no_valley() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        even = Histogram(np.bincount(rng.integers(0, 200, 1500), minlength=200), 0.0, 1.0)
+        assert not find_valley(even, [100.0]).found
+    assert find_valley(mixture(0.5, total=1500), [110.0]).found
+
+
 def test_without_a_valley_the_criteria_span_the_band() -> None:
     grey = mixture(0.5, means=(100, 101), widths=(15, 15))
     threshold = find_otsu(grey)

@@ -106,3 +106,23 @@ def test_without_intervals_nothing_is_said_of_them(fractions: FractionStudy) -> 
     texts = [text.get_text() for text in figure.texts]
     assert "plain" in texts
     assert not any("confidence" in text for text in texts)
+
+
+def test_every_bin_is_drawn_once_and_the_bands_where_they_are(study: SegmentationStudy) -> None:
+    volume = study.volumes[0]
+    chart = draw_segmentation(volume).axes[2]
+    bars = [bar for container in chart.containers for bar in container]
+    assert sum(bar.get_height() for bar in bars) == pytest.approx(100)
+    spans = [(span.get_x(), span.get_x() + span.get_width()) for span in chart.patches if span not in bars]
+    entry = volume.segmentation
+    np.testing.assert_allclose(spans, list(zip(entry["threshold_low"], entry["threshold_high"], strict=True)))
+
+
+def test_fractions_and_their_intervals_are_in_percent(study: SegmentationStudy, fractions: FractionStudy) -> None:
+    bars = draw_segmentation_steps(study).axes[0].collections[1::2]
+    for phase, one in zip(study.phases, bars, strict=True):
+        ends = [segment[:, 1] for segment in one.get_segments()]
+        np.testing.assert_allclose(ends, [100 * np.array(volume.bands()[phase]) for volume in study.volumes])
+    found = fractions.steps[1].found
+    profile = draw_fraction_profiles(fractions.steps[1]).axes[0]
+    np.testing.assert_allclose([line.get_ydata()[0] for line in profile.lines[::2]], 100 * found.fraction)

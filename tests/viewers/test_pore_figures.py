@@ -82,3 +82,22 @@ def test_all_figures_are_written(series: PoreSizeStudy, tmp_path: Path) -> None:
     names = ["pore_sizes", "steps", *(f"step {n}_thickness" for n in range(3))]
     assert files == [tmp_path / f"{name}.png" for name in names]
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
+
+
+def test_bands_reach_half_a_voxel_to_either_side(series: PoreSizeStudy) -> None:
+    sizes = series.steps[0].sizes
+    cumulative, density = draw_pore_sizes(series).axes
+    assert cumulative.lines[0].get_drawstyle() == "steps-pre"
+    assert density.get_ylabel() == "density (1/µm)"
+    x, y = cumulative.collections[0].get_paths()[0].vertices.T
+    for place in np.unique(x)[50:400:50]:
+        low, high = sizes.share_above(np.array([place + sizes.resolution, place - sizes.resolution]))
+        assert (y[x == place].min(), y[x == place].max()) == pytest.approx((low, high))
+    radii = draw_pore_steps(series).axes[0]
+    x, y = radii.collections[0].get_paths()[0].vertices.T
+    mean = series.table()["mean_radius"].iloc[0]
+    assert (y[x == 0].min(), y[x == 0].max()) == pytest.approx((mean - sizes.resolution, mean + sizes.resolution))
+
+
+def test_colours_of_a_thickness_begin_at_zero(series: PoreSizeStudy) -> None:
+    assert draw_thickness(series.steps[0]).axes[0].images[0].get_clim()[0] == 0

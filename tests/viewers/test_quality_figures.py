@@ -130,3 +130,22 @@ def test_a_folder_that_cannot_be_made_is_named(halves, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be made"):
         draw_quality(compare_halves(*halves, angles=LIMITED), tmp_path / "file" / "quality")
+
+
+def test_curves_stand_where_their_numbers_say(halves, drawn):
+    volume = compare_halves(*halves, angles=LIMITED, voxel_size=0.064)
+    missing = find_missing_wedge(LIMITED)
+    _, (resolution, noise, rings, wedge, _) = drawn(ScanQuality(volume, missing, 0.02, 0.4, 1.3))
+    lines = {line.get_label(): line for line in resolution.axes[0].lines}
+    np.testing.assert_allclose(lines["half bit"].get_xdata(), volume.shells.frequencies / 0.064)
+    assert noise.axes[0].get_xlim() == pytest.approx((0, 48 * 0.064))
+    assert noise.axes[-1].get_xlim() == pytest.approx((-4.5 * volume.noise, 4.5 * volume.noise))
+    distances = np.concatenate([line.get_xdata() for line in rings.axes[0].lines[:2]])
+    np.testing.assert_allclose(distances, 0.064 * volume.rings.distances)
+    directions = wedge.axes[2]
+    places, power = directions.lines[0].get_data()
+    # the specimen is blurred more along y, at 90 degrees
+    assert power[np.abs(places - 90) < 20].mean() < 0.5 * power[np.abs(places - 90) > 70].mean()
+    spans = [(span.get_x(), span.get_width()) for span in directions.patches]
+    middle, width = np.degrees(missing.direction), np.degrees(missing.width)
+    np.testing.assert_allclose(spans, [(middle - width / 2 + turn, width) for turn in (-180, 0, 180)])

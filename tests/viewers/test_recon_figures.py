@@ -173,3 +173,12 @@ def test_where_nothing_can_be_written_is_named(preview, tmp_path):
 
 def test_public_names():
     assert recon_figures.__all__ == ["draw_preview", "draw_quality"]
+
+
+def test_slices_are_in_the_unit_of_length_and_sinograms_in_columns(figure):
+    panels = figure().axes
+    (slice_8,) = [axes for axes in panels if axes.get_title(loc="left") == "detector row 8"]
+    assert slice_8.get_xlim() == slice_8.get_ylim() == (0.0, 0.5 * SIZE)
+    (sinogram,) = [axes for axes in panels if axes.get_ylabel() == "angle"]
+    # the middles of pixels are at whole columns and projections
+    assert list(sinogram.images[0].get_extent()) == [-0.5, SIZE - 0.5, 89.5, -0.5]

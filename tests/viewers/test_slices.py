@@ -53,3 +53,19 @@ def test_a_slice_of_one_grey_value_or_none_is_drawn() -> None:
         show_grey(panel, Volume(data))
         low, high = panel.images[0].get_clim()
         assert high > low
+
+
+def test_greys_lie_between_robust_extremes_and_the_first_row_is_below() -> None:
+    volume = plane()
+    _, (panel,), _ = lay_out_slices(volume, 1, title="Title", notes=[])
+    show_grey(panel, volume)
+    (image,) = panel.images
+    assert image.get_clim() == pytest.approx(np.percentile(volume.data, [0.5, 99.5]))
+    assert image.origin == "lower"
+    assert list(image.get_extent()) == [-0.5, 39.5, 9.0, 69.0]
+
+
+def test_the_last_panel_has_a_bar_of_a_round_length() -> None:
+    _, (first, last), _ = lay_out_slices(plane(), 2, title="Title", notes=[])
+    assert not first.texts
+    assert [text.get_text() for text in last.texts] == ["10 µm"]

@@ -54,7 +54,7 @@ def test_sums_are_those_of_numpy(pair):
         UNIT.places(TILT),
         0,
         SHAPE[0],
-        np.zeros(36),
+        np.empty((2, SHAPE[2]), np.float32),
         sums,
         linear,
         square,
@@ -69,6 +69,15 @@ def test_sums_are_those_of_numpy(pair):
     np.testing.assert_allclose(sums, expected, rtol=1e-4, atol=1e-2)
     np.testing.assert_allclose(linear, [jacobian.sum(axis=0), f @ jacobian, g @ jacobian], rtol=1e-4, atol=0.1)
     np.testing.assert_allclose(square, jacobian.T @ jacobian, rtol=1e-4, atol=0.5)
+
+
+@pytest.mark.parametrize("planes", [5, 8, 19])
+def test_every_plane_counts_once(pair, planes):
+    """Planes are shared out in parts, whether or not they divide by their number."""
+    thin = MaskedVolume(pair[0].values[:planes], pair[0].weights[:planes])
+    found = align(thin, thin, Motion(np.eye(3), np.zeros(3)), UNIT, steps=0, tolerance=0.01, threads=2)
+    assert found.overlap == np.count_nonzero(thin.weights > 0.5)
+    assert found.cc == pytest.approx(1)
 
 
 @pytest.fixture(scope="module")

@@ -135,6 +135,18 @@ def test_blocks_that_were_cut_in_another_way_are_not_used(
     assert summary.valid == 64
 
 
+def test_blocks_are_cut_as_before_while_there_is_half_the_memory_for_it(tmp_path: Path) -> None:
+    kept = KeptBlocks(tmp_path / "out")
+    kept.open({}, resume=True, working=tmp_path / "working")
+    assert kept.limit(None, free=1000, workers=2) == 1000
+    for free in (500, 4000):
+        assert kept.limit(None, free=free, workers=2) == 1000
+    assert kept.limit(None, free=499, workers=2) == 499
+    assert kept.limit(700, free=100, workers=2) == 700
+    assert kept.limit(None, free=9000, workers=2) == 700
+    kept.close(complete=True)
+
+
 def test_without_resume_the_blocks_are_dropped_and_that_is_said(
     stopped: DvcSettings, caplog: pytest.LogCaptureFixture
 ) -> None:

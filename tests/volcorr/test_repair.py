@@ -124,6 +124,17 @@ def test_what_contradicts_and_correlates_worse_is_an_outlier():
     assert (found.status == Status.OUTLIER).sum() == 1
 
 
+def test_what_neighbours_scatter_by_is_no_contradiction():
+    """A fifth of a voxel on either side of the truth: three times that, and what is always accepted, may pass."""
+    found = field()
+    found.parameters[:, 1, 0] += np.where(np.random.default_rng(0).random(GRID.size) < 0.5, -0.2, 0.2)
+    for point, off in ((60, 1.0), (150, 1.8)):
+        found.parameters[point] = truth()[point]
+        found.parameters[point, 1, 0] += off
+    _, disagrees, _ = predict(found, GRID)
+    assert np.flatnonzero(disagrees).tolist() == [150]
+
+
 def test_a_valid_point_is_only_replaced_by_a_better_one():
     found = field()
     found.parameters[60, 1, 0] += 4.0

@@ -7,7 +7,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba.core.errors import TypingError
 
-from volio.simd import LANES, clear, floor, is_number, lane, lane_numbers, load, pointer, select, splat, store, total
+from volio.simd import (
+    LANES,
+    at_least,
+    at_most,
+    bits,
+    clear,
+    first_bit,
+    floor,
+    highest,
+    is_number,
+    lane,
+    lane_numbers,
+    load,
+    pointer,
+    root,
+    select,
+    splat,
+    store,
+    total,
+)
 
 # not cached on disk: a cached caller would keep the code of an older kernel
 compiled = numba.njit(error_model="numpy")
@@ -30,6 +49,10 @@ def operate(a, b, scalar, out):
     store(o, 64, select(is_number(x) & is_number(y), one, none))
     store(o, 72, load(p, 3))
     store(o, 80, select(is_number(x), x, y))
+    store(o, 88, at_least(x, y))
+    store(o, 96, at_most(x, y))
+    store(o, 104, root(x * x))
+    store(o, 112, select((x < y) | (y < x), one, none))
 
 
 @compiled
@@ -63,7 +86,7 @@ def test_every_operation_is_that_of_numpy(first, second, scalar):
     a = np.array([*first, 1, 2, 3], np.float32)
     b = np.array(second, np.float32)
     b[2] = a[2]  # equal somewhere
-    out = np.full(88, -7, np.float32)
+    out = np.full(120, -7, np.float32)
     operate(a, b, scalar, out)
     x = a[:8]
     expected = [
@@ -78,8 +101,27 @@ def test_every_operation_is_that_of_numpy(first, second, scalar):
         np.isfinite(x) & np.isfinite(b),
         a[3:11],
         np.where(np.isnan(x), b, x),
+        np.where(x > b, x, b),
+        np.where(x < b, x, b),
+        np.sqrt(x * x),
+        (x < b) | (b < x),
     ]
     np.testing.assert_array_equal(out.reshape(-1, 8), np.array(expected, np.float32))
+
+
+@compiled
+def look_at(a, limit):
+    x = load(pointer(a), 0)
+    found = bits(x < splat(limit))
+    return highest(x), found, first_bit(found) if found else -1
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=LANES, max_size=LANES), st.integers(-1000, 1001))
+@settings(max_examples=60, deadline=None)
+def test_the_highest_lane_and_bits(values, limit):
+    a = np.array(values, np.float32)
+    below = [k for k in range(LANES) if values[k] < limit]
+    assert look_at(a, limit) == (max(values), sum(1 << k for k in below), below[0] if below else -1)
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=LANES, max_size=LANES))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from volcorr.cli.options import FILE, overwrite_option, read_settings, run_options
+from volcorr.cli.options import FILE, overwrite_option, read_settings, resume_option, run_options
 
 __all__ = ["check_viewers", "draw_figures", "dvc"]
 
@@ -24,7 +24,7 @@ Examples:
 )
 @click.option("-o", "--output", type=FILE, required=True, help="Result folder to make.")
 @run_options
-@click.option("--resume", is_flag=True, help="Go on with what a run of the same output had finished when it was ended.")
+@resume_option
 @overwrite_option
 @click.pass_context
 def dvc(ctx: click.Context, /, **options: Any) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from volcorr.cli.dvc import check_viewers
-from volcorr.cli.options import FILE, overwrite_option
-from volcorr.cli.volume_options import dataset_option, read_labels, threads_option, voxel_size_option
+from volcorr.cli.options import FILE, dataset_option, output_option, overwrite_option, threads_option, voxel_size_option
+from volcorr.cli.volume_options import read_labels
 
 if TYPE_CHECKING:
     from volcorr.fraction_run import FractionStudy
@@ -24,7 +24,7 @@ Examples:
   volcorr fractions step0.tif step1.tif step2.tif -o fractions""",
 )
 @click.argument("volumes", type=FILE, nargs=-1, required=True, metavar="LABELS...")
-@click.option("-o", "--output", type=FILE, required=True, help="Folder to make.")
+@output_option
 @click.option("--phase", "phases", callback=read_labels, metavar="N", help="Labels to measure: 0,1; all without it.")
 @click.option("--mask", type=FILE, help="Volume that is not zero where phases are counted.")
 @click.option("--slab", default="1", metavar="LENGTH", help="Thickness of slabs and rings: voxels, or a length: 2um.")

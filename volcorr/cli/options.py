@@ -6,14 +6,55 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["FILE", "overwrite_option", "read_region", "read_settings", "read_shape", "read_window", "run_options"]
+__all__ = [
+    "EXECUTORS",
+    "FILE",
+    "choice",
+    "dataset_option",
+    "output_option",
+    "overwrite_option",
+    "read_region",
+    "read_settings",
+    "read_shape",
+    "read_window",
+    "resume_option",
+    "run_options",
+    "threads_option",
+    "voxel_size_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 #: A file or folder; whether it can be used is found out where it is read.
 FILE = click.Path(path_type=Path)
 
+
+def choice(name: str, allowed: Sequence[str], words: str, *, to: str | None = None) -> Callable[[Command], Command]:
+    """Make an option of a few words; without it the setting keeps its default."""
+    names = [name] if to is None else [name, to]
+    return click.option(*names, type=click.Choice(allowed), metavar="NAME", help=words)
+
+
+output_option = click.option("-o", "--output", type=FILE, required=True, help="Folder to make.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an earlier result.")
+voxel_size_option = click.option("--voxel-size", metavar="LENGTH", help="Such as 128nm; replaces what the files state.")
+dataset_option = click.option(
+    "--dataset", metavar="PATH", help="Array inside the files, for HDF5 and Zarr that hold several."
+)
+threads_option = click.option("--threads", type=int, metavar="N", help="Threads to work with; all cores without it.")
+resume_option = click.option(
+    "--resume", is_flag=True, help="Go on with what a run of the same output had finished when it was ended."
+)
+#: The options of where blocks are computed.
+EXECUTORS = (
+    choice(
+        "--executor",
+        ("serial", "threads", "processes", "dask"),
+        "Where blocks are computed: threads (without it), processes, dask or serial.",
+    ),
+    click.option("--workers", type=int, metavar="N", help="Processes, or workers of a dask cluster on this machine."),
+    click.option("--scheduler", metavar="ADDRESS|FILE", help="A running dask scheduler, such as tcp://node17:8786."),
+)
 
 
 def read_region(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[tuple[int, ...], ...] | None:
@@ -52,26 +93,18 @@ def read_window(_ctx: click.Context, _option: click.Parameter, text: str | None)
     return counts if len(counts) > 1 else counts[0]
 
 
-def _choice(name: str, allowed: Sequence[str], words: str, *, to: str | None = None) -> Callable[[Command], Command]:
-    """Make an option of a few words; without it the setting keeps its default."""
-    names = [name] if to is None else [name, to]
-    return click.option(*names, type=click.Choice(allowed), metavar="NAME", help=words)
-
-
 #: All options of a run, in the order in which help shows them.
 _RUN_OPTIONS = (
     click.argument("volumes", type=FILE, nargs=-1, metavar="REFERENCE DEFORMED..."),
     click.option("--subset", metavar="LENGTH", help="Edge of a subset: 33, 8um, or 33,33,21 (z,y,x); 33 without it."),
     click.option("--spacing", metavar="LENGTH", help="Distance between points; 16 without it."),
-    _choice(
+    choice(
         "--shape",
         ("translation", "rigid", "affine", "quadratic"),
         "What a subset can follow: affine (without it), quadratic, rigid or translation.",
     ),
-    _choice(
-        "--spline", ("cubic", "quintic"), "Interpolation: cubic (without it), or quintic: less bias, half as fast."
-    ),
-    click.option("--voxel-size", metavar="LENGTH", help="Such as 128nm; replaces what the files state."),
+    choice("--spline", ("cubic", "quintic"), "Interpolation: cubic (without it), or quintic: less bias, half as fast."),
+    voxel_size_option,
     click.option("--mask", type=FILE, help="Volume that is not zero where points are to be measured."),
     click.option(
         "--deformed-mask", type=FILE, help="The same for the deformed volume: what is not specimen is left out."
@@ -82,18 +115,18 @@ _RUN_OPTIONS = (
         "--roi", callback=read_region, metavar="RANGES", help="Where points are placed: z0:z1,y0:y1,x0:x1 (voxels)."
     ),
     click.option("--noise", type=float, metavar="GREY", help="Noise of one scan, if known: its standard deviation."),
-    _choice(
+    choice(
         "--reference",
         ("first", "previous", "auto"),
         "For several DEFORMED: against the first volume (without it), the previous, or as needed (auto).",
         to="series_reference",
     ),
-    _choice(
+    choice(
         "--measure",
         ("green-lagrange", "infinitesimal", "almansi", "hencky"),
         "Strain measure: green-lagrange (without it), infinitesimal, almansi or hencky.",
     ),
-    _choice(
+    choice(
         "--strain-method",
         ("window", "hexahedra"),
         "Gradient from a fit to a window of points (without it), or from elements of eight points (hexahedra).",
@@ -102,15 +135,9 @@ _RUN_OPTIONS = (
     click.option(
         "--strain-window", callback=read_window, metavar="POINTS", help="Points a strain is fitted to; 3 without it."
     ),
-    click.option("--dataset", metavar="PATH", help="Array inside the files, for HDF5 and Zarr that hold several."),
-    click.option("--threads", type=int, metavar="N", help="Threads to work with; all cores without it."),
-    _choice(
-        "--executor",
-        ("serial", "threads", "processes", "dask"),
-        "Where blocks are computed: threads (without it), processes, dask or serial.",
-    ),
-    click.option("--workers", type=int, metavar="N", help="Processes, or workers of a dask cluster on this machine."),
-    click.option("--scheduler", metavar="ADDRESS|FILE", help="A running dask scheduler, such as tcp://node17:8786."),
+    dataset_option,
+    threads_option,
+    *EXECUTORS,
     click.option(
         "--memory", metavar="AMOUNT", help="Memory to keep to: 4GB, 500MiB, 50%; half of what is free without it."
     ),

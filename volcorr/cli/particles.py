@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from volcorr.cli.dvc import check_viewers
-from volcorr.cli.options import FILE, overwrite_option
-from volcorr.cli.volume_options import dataset_option, voxel_size_option
+from volcorr.cli.options import FILE, dataset_option, output_option, overwrite_option, voxel_size_option
 
 if TYPE_CHECKING:
     from volcorr.particle_run import ParticleStudy
@@ -24,7 +23,7 @@ Examples:
   volcorr particles numbered.tif -o particles                 one label a particle""",
 )
 @click.argument("labels", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="Folder to make.")
+@output_option
 @click.option("--phase", type=int, metavar="N", help="Phase whose parts are particles; without it each label is one.")
 @click.option("--split", is_flag=True, help="Tell touching particles of the phase apart.")
 @click.option("--depth", type=float, default=1.0, metavar="VOXELS", help="Smaller values split more.")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from volcorr.cli.dvc import check_viewers
-from volcorr.cli.options import FILE, overwrite_option
-from volcorr.cli.volume_options import dataset_option, execution_options, read_labels, threads_option, voxel_size_option
+from volcorr.cli.options import FILE, dataset_option, output_option, overwrite_option, threads_option, voxel_size_option
+from volcorr.cli.volume_options import execution_options, read_labels
 
 if TYPE_CHECKING:
     from volcorr.pore_size_study import PoreSizeStudy
@@ -26,7 +26,7 @@ Examples:
   volcorr psd large.ome.zarr -o pores --phase 0 --memory 4GB --resume  larger than memory""",
 )
 @click.argument("volumes", type=FILE, nargs=-1, required=True, metavar="LABELS...")
-@click.option("-o", "--output", type=FILE, required=True, help="Folder to make.")
+@output_option
 @click.option(
     "--phase",
     "phases",

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from volcorr.cli.options import FILE
+from volcorr.cli.options import FILE, resume_option
 from volcorr.cli.recon_options import recon_options
 
 __all__ = ["draw_picture", "draw_quality", "recon"]
@@ -28,7 +28,7 @@ Examples:
 @click.option("--preview", type=FILE, metavar="PICTURE", help="Draw a picture in seconds, and make no volume.")
 @click.option("--quality", is_flag=True, help="Write a quality report beside the volume.")
 @recon_options()
-@click.option("--resume", is_flag=True, help="Go on with what a run of the same output had finished when it was ended.")
+@resume_option
 @click.pass_context
 def recon(ctx: click.Context, /, scan: Path, output: Path | None, preview: Path | None, **options: Any) -> None:
     """Reconstruct the projections of SCAN and write the volume.

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from volcorr.cli.options import FILE, overwrite_option
+from volcorr.cli.options import FILE, choice, overwrite_option, threads_option
 
 __all__ = ["read_image", "read_part", "read_range", "recon_options"]
 
@@ -54,28 +54,23 @@ def _range(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def _choice(name: str, allowed: Sequence[str], words: str) -> Callable[[Command], Command]:
-    """Make an option of a few words; without it the setting keeps its default."""
-    return click.option(name, type=click.Choice(allowed), metavar="NAME", help=words)
-
-
 _RINGS = ("auto", "none", "all", "sorting", "filtering", "wavelets", "regularization")
 _FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann", "parzen", "butterworth")
 
 #: By the name of the setting, in the order in which help shows them.
 _OPTIONS: dict[str, Any] = {
     "center": click.option("--center", type=float, metavar="COLUMN", help="Rotation axis; found without it."),
-    "align": _choice("--align", ("auto", "on", "off"), "Whether shifts of the projections are looked for; auto."),
-    "rings": _choice("--rings", _RINGS, "How rings are removed: auto (without it), none, or a method."),
-    "method": _choice(
+    "align": choice("--align", ("auto", "on", "off"), "Whether shifts of the projections are looked for; auto."),
+    "rings": choice("--rings", _RINGS, "How rings are removed: auto (without it), none, or a method."),
+    "method": choice(
         "--method", ("fbp", "sirt", "tv", "gridrec"), "fbp (without it); sirt or tv for few or limited angles."
     ),
-    "filter": _choice("--filter", _FILTERS, "ramp (without it) is sharpest, hann and parzen suppress noise."),
+    "filter": choice("--filter", _FILTERS, "ramp (without it) is sharpest, hann and parzen suppress noise."),
     "cutoff": click.option("--cutoff", type=float, metavar="PART", help="Where the filter ends; 1 without it."),
-    "weighting": _choice(
+    "weighting": choice(
         "--weighting", ("mass", "angular"), "Of less than half a turn: keep the mass (without it), or the angular step."
     ),
-    "padding": _choice(
+    "padding": choice(
         "--padding", ("auto", "cylinder", "taper", "zero"), "What lies beyond the detector; auto without it."
     ),
     "voxel_size": click.option("--voxel-size", metavar="LENGTH", help="128nm, or 2 (pixels); one pixel without it."),
@@ -86,12 +81,12 @@ _OPTIONS: dict[str, Any] = {
     "nonnegative": click.option(
         "--allow-negative", "nonnegative", flag_value=False, default=None, help="Let sirt and tv go below zero."
     ),
-    "backend": _choice("--backend", ("numba", "astra", "tomopy"), "What computes: numba (without it)."),
+    "backend": choice("--backend", ("numba", "astra", "tomopy"), "What computes: numba (without it)."),
     "angles": click.option("--angles", type=FILE, help="File of angles, one a line, or .tlt."),
     "angle_range": click.option(
         "--angle-range", type=float, nargs=2, metavar="FIRST LAST", help="Angles of the first and last projection."
     ),
-    "angle_unit": _choice("--angle-unit", ("degrees", "radians"), "Unit of these; degrees without it."),
+    "angle_unit": choice("--angle-unit", ("degrees", "radians"), "Unit of these; degrees without it."),
     "pixel_size": click.option("--pixel-size", metavar="LENGTH", help="Such as 65nm; replaces what the file states."),
     "flats": click.option(
         "--flats", callback=read_image, metavar="FILE|COUNTS", help="Images without specimen, or one number."
@@ -99,7 +94,7 @@ _OPTIONS: dict[str, Any] = {
     "darks": click.option(
         "--darks", callback=read_image, metavar="FILE|COUNTS", help="Images without beam, or one number."
     ),
-    "values": _choice(
+    "values": choice(
         "--values", ("auto", "counts", "attenuation"), "What projections without flats hold: auto without it."
     ),
     "air": click.option(
@@ -115,8 +110,8 @@ _OPTIONS: dict[str, Any] = {
         "--distance", type=float, metavar="MM", help="Specimen to detector; that of the file without it."
     ),
     "dataset": click.option("--dataset", metavar="PATH", help="Projections inside an HDF5 file."),
-    "threads": click.option("--threads", type=int, metavar="N", help="Threads to work with; all cores without it."),
-    "executor": _choice(
+    "threads": threads_option,
+    "executor": choice(
         "--executor", ("serial", "threads", "processes", "dask"), "Where slabs are made: threads (without it)."
     ),
     "workers": click.option("--workers", type=int, metavar="N", help="Processes, or workers of a dask cluster here."),

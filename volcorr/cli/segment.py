@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from volcorr.cli.dvc import check_viewers
-from volcorr.cli.options import FILE, overwrite_option
-from volcorr.cli.volume_options import (
-    dataset_option,
-    execution_options,
-    read_names,
-    read_numbers,
-    threads_option,
-    voxel_size_option,
-)
+from volcorr.cli.options import FILE, dataset_option, output_option, overwrite_option, threads_option, voxel_size_option
+from volcorr.cli.volume_options import execution_options, read_names, read_numbers
 
 if TYPE_CHECKING:
     from volcorr.segmentation_study import SegmentationStudy
@@ -37,7 +30,7 @@ Examples:
   volcorr segment large.ome.zarr -o phases --filter nlm --memory 4GB   larger than memory""",
 )
 @click.argument("volumes", type=FILE, nargs=-1, required=True, metavar="VOLUME...")
-@click.option("-o", "--output", type=FILE, required=True, help="Folder to make.")
+@output_option
 @click.option(
     "--method", type=click.Choice(_METHODS), metavar="NAME", help=f"Otsu (without it), or {', '.join(_METHODS[1:])}."
 )

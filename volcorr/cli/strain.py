@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from volcorr.cli.options import FILE, overwrite_option, read_window
+from volcorr.cli.options import FILE, output_option, overwrite_option, read_window
 
 __all__ = ["strain"]
 
@@ -39,7 +39,7 @@ Examples:
   volcorr strain out -o elements --method hexahedra --smooth 0.7""",
 )
 @click.argument("fields", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="Folder to make.")
+@output_option
 @_choice(
     "--measure",
     *("green-lagrange", "infinitesimal", "almansi", "hencky"),

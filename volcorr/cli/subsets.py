@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from volcorr.cli.dvc import check_viewers
-from volcorr.cli.options import FILE, overwrite_option, read_region
+from volcorr.cli.options import (
+    FILE,
+    dataset_option,
+    output_option,
+    overwrite_option,
+    read_region,
+    threads_option,
+    voxel_size_option,
+)
 
 if TYPE_CHECKING:
     from volcorr.subset_result import SubsetStudy
@@ -25,7 +33,7 @@ Examples:
 )
 @click.argument("reference", type=FILE)
 @click.argument("deformed", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="Folder to make.")
+@output_option
 @click.option("--sizes", metavar="LENGTHS", help="Edges to try: 33,25,17 or 16um,12um,8um; chosen without it.")
 @click.option("--repeat", type=FILE, help="Second scan of the unloaded sample: its scatter is the noise.")
 @click.option("--spacing", metavar="LENGTH", help="Distance between points of the later run; half a subset without it.")
@@ -42,9 +50,9 @@ Examples:
     "--roi", callback=read_region, metavar="RANGES", help="Where points are placed: z0:z1,y0:y1,x0:x1 (voxels)."
 )
 @click.option("--points", type=int, metavar="N", help="Most points a size is tried at; 500 without it.")
-@click.option("--voxel-size", metavar="LENGTH", help="Such as 128nm; replaces what the files state.")
-@click.option("--dataset", metavar="PATH", help="Array inside the files, for HDF5 and Zarr that hold several.")
-@click.option("--threads", type=int, metavar="N", help="Threads to work with; all cores without it.")
+@voxel_size_option
+@dataset_option
+@threads_option
 @overwrite_option
 @click.pass_context
 def subsets(ctx: click.Context, /, reference: Path, deformed: Path, output: Path, **options: Any) -> None:

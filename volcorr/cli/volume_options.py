@@ -5,37 +5,16 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = [
-    "dataset_option",
-    "execution_options",
-    "read_labels",
-    "read_names",
-    "read_numbers",
-    "threads_option",
-    "voxel_size_option",
-]
+from volcorr.cli.options import EXECUTORS, resume_option
+
+__all__ = ["execution_options", "read_labels", "read_names", "read_numbers"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-voxel_size_option = click.option("--voxel-size", metavar="LENGTH", help="Such as 128nm; replaces what the files state.")
-dataset_option = click.option(
-    "--dataset", metavar="PATH", help="Array inside the files, for HDF5 and Zarr that hold several."
-)
-threads_option = click.option("--threads", type=int, metavar="N", help="Threads to work with; all cores without it.")
-
 _EXECUTION = (
     click.option("--memory", metavar="AMOUNT", help="Memory to keep to, such as 4GB: volumes are then left on disk."),
-    click.option(
-        "--executor",
-        type=click.Choice(["serial", "threads", "processes", "dask"]),
-        metavar="NAME",
-        help="Where blocks are computed: threads (without it), processes, dask or serial.",
-    ),
-    click.option("--workers", type=int, metavar="N", help="Processes, or workers of a dask cluster on this machine."),
-    click.option("--scheduler", metavar="ADDRESS|FILE", help="A running dask scheduler, such as tcp://node17:8786."),
-    click.option(
-        "--resume", is_flag=True, help="Go on with what a run of the same output had finished when it was ended."
-    ),
+    *EXECUTORS,
+    resume_option,
 )
 
 

@@ -107,6 +107,16 @@ def test_images_without_a_distance_take_that_of_the_pixels(tmp_path: Path) -> No
     assert read(path).voxel_size is None
 
 
+def test_the_last_stack_counts_as_small_copies_come_first(tmp_path: Path) -> None:
+    tags = tree(np.full((3, 20, 30), 7, np.float32))
+    tags["ImageList"][0] = image(np.zeros((3, 5, 6), np.int16))
+    path = tmp_path / "stack.dm4"
+    path.write_bytes(Writer(4).file(tags))
+    volume = read(path)
+    assert volume.shape == (3, 20, 30)
+    assert (np.asarray(volume.data[:]) == 7).all()
+
+
 def test_what_cannot_be_read_is_said_in_a_line(tmp_path: Path) -> None:
     whole = Writer().file(tree(np.ones((3, 20, 30), np.float32)))
     path = tmp_path / "stack.dm3"
