@@ -39,7 +39,7 @@ PARTS = ("speed", "chunks", "exact", "voxels")
 MORE_PARTS = ("large",)
 PEER = Path(__file__).parent / "peers" / "run_porosity.py"
 #: Job, and standard deviation of the Gaussian in a volume of 512 voxels along an edge.
-JOBS = {"cpsd": 6.4, "cpsd coarse": 21.0, "mip": 6.4, "mip large": 6.4, "distance": 6.4}
+JOBS = {"cpsd": 6.4, "cpsd coarse": 19.5, "mip": 6.4, "mip large": 6.4, "distance": 6.4}
 
 
 def make_blobs(edge: int, width: float, seed: int = 0) -> np.ndarray:

@@ -29,6 +29,8 @@ from volio.simd import (
 BLOCK_BYTES = 32
 #: Pieces of rows that wait until they are in the cache.
 QUEUE = 64
+#: Values of a row that one vector holds, of 16 bits.
+WIDE = BLOCK_BYTES // 2
 
 
 @intrinsic
@@ -157,8 +159,12 @@ def paint_rim(flat, width, line, value, plane, first, last, sides, wy, wx, large
             k = first_bit(left_over)
             left_over &= left_over - 1
             at = line + (row + k) * width
-            end, last_end = np.int64(ends[LANES + k]), np.int64(ends[3 * LANES + k])
-            queued = _queue_piece(flat, at, np.int64(ends[k]), end, value, queue, queued)
+            first_start, last_end = np.int64(ends[k]), np.int64(ends[3 * LANES + k])
+            if last_end - first_start < WIDE:  # one vector: what lies between the two pieces may be painted as well
+                queued = _queue_piece(flat, at, first_start, last_end, value, queue, queued)
+                continue
+            end = np.int64(ends[LANES + k])
+            queued = _queue_piece(flat, at, first_start, end, value, queue, queued)
             if end < last_end:
                 queued = _queue_piece(flat, at, np.int64(ends[2 * LANES + k]), last_end, value, queue, queued)
         if queued > QUEUE - 2 * LANES:

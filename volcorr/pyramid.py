@@ -28,6 +28,8 @@ MIN_WEIGHT = 0.5
 #: Voxels that the finest level may have: two volumes of it, with their weights, take 0.6 GB. It depends on nothing but
 #: the size of the volumes, so that the result does not depend on the memory.
 FINEST = 40_000_000
+#: Voxels that are added up at once.
+SLAB_VOXELS = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,12 +160,19 @@ def _as_grey(averaged: Averaged, mask: Averaged | None) -> Grey:
 
 
 def _moments(values: "NDArray[np.float32]", there: "NDArray[np.bool_]") -> tuple[float, float]:
-    """Return mean and standard deviation of the values that are there, adding up plane by plane."""
+    """Return mean and standard deviation of the values that are there, adding up slab by slab."""
+    planes = max(1, SLAB_VOXELS // values[0].size)
+    slabs = [slice(first, first + planes) for first in range(0, len(values), planes)]
 
-    def planes() -> "Iterator[NDArray[np.float32]]":
-        return (plane if good.all() else plane[good] for plane, good in zip(values, there, strict=True))
+    def parts() -> "Iterator[NDArray[np.float64]]":
+        for slab in slabs:
+            part = values[slab] if there[slab].all() else values[slab][there[slab]]
+            yield part.astype(np.float64).ravel()
 
-    count = int(there.sum())
-    mean = sum(float(plane.sum(dtype=np.float64)) for plane in planes()) / count
-    squares = (np.square(plane - mean, dtype=np.float64).sum() for plane in planes())
-    return mean, math.sqrt(float(sum(squares)) / count)
+    count = int(np.count_nonzero(there))
+    mean = sum(float(part.sum()) for part in parts()) / count
+    squares = 0.0
+    for part in parts():
+        part -= mean
+        squares += float(np.dot(part, part))
+    return mean, math.sqrt(squares / count)

@@ -35,10 +35,8 @@ logger = logging.getLogger(__name__)
 
 Triple = tuple[int, int, int]
 
-#: Half edges z, y, x of the subsets of a level, in its voxels: rows along x of two vectors of 8.
-HALF = (8, 8, 7)
-#: Distance of the points of a level, in its voxels.
-SPACING = 8
+#: Half edge of the subsets and distance of the points of a level, in its voxels.
+HALF, SPACING = 8, 8
 #: The registration works on the coarsest level that has at least this many voxels along its longest axis.
 REGISTER_FROM = 40
 #: Range in which a failed point is looked for, in voxels of its level.
@@ -195,7 +193,7 @@ def _level_grid(level: Level, region: "tuple[NDArray[np.int64], NDArray[np.int64
     factor, shape = np.asarray(level.factor), level.reference.values.shape
     margin, roi = [], []
     for axis in range(3):
-        edge = min(HALF[axis], (shape[axis] - 1) // 2)
+        edge = min(HALF, (shape[axis] - 1) // 2)
         margin.append(min(edge, max(1, shape[axis] // 4)))
         low = region[0][axis] / factor[axis] - 1.5 * SPACING
         high = region[1][axis] / factor[axis] + 1.5 * SPACING
@@ -229,7 +227,7 @@ def _measure_level(
         min_cc=MIN_CC,
         min_share=MIN_SHARE,
         max_iterations=15,
-        tolerance=2e-2,
+        tolerance=5e-3,
         max_sigma=np.inf,  # a rough start value is better than none
     )
     scale = np.concatenate([[1.0], factor]) / factor[:, None]  # displacement, and gradient, in voxels of the level

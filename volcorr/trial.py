@@ -91,7 +91,7 @@ def measure_rates(matching: Matching, *, threads: int | None, strain: dict[str, 
 
     filtered = _time(prepare) / voxels
     averaged = _time(lambda: shrink(one.voxels, (2, 2, 2), threads=threads)) / voxels
-    coarse = Matching(half=HALF, tolerance=5e-3)
+    coarse = Matching(half=(HALF, HALF, HALF), tolerance=5e-3)
     piece = bytes(2**22)
     return Rates(
         point=_time_point(one, two, matching, threads, filtered),
