@@ -8,6 +8,7 @@ averaged over the pixels; other seeds place other particles. Parts:
 
 `speed`: slices a second of the whole call, from rows in memory to slices, with the error against the truth. The peers
 get fewer slices, and CPU seconds a slice are what is compared. Compiling is not counted.
+With three sizes, such as ``--sizes 512 1024 2048``, the last is compared with what the first two predict.
 `latency`: a single slice, as for a preview.
 
 Filters, ranges and noise are those of `benchmarks.reconstruction_accuracy`.
@@ -123,8 +124,18 @@ def measure_speed(options: Any) -> list[dict[str, Any]]:
         for one in best.values():
             found = {key: value for key, value in one.items() if key != "slices"} | judge(one["slices"][0], truth)
             found |= {"case": f"{size}² × {angles.size}", "rate": 1 / one["wall"], "cpu_ms": 1e3 * one["cpu"]}
+            found |= {"terms": [size**2 * angles.size, size * angles.size], "to_prediction": None}
             results.append(found | {"faster": one["cpu"] / ours["cpu"], "faster_wall": one["wall"] / ours["wall"]})
+    predict([one for one in results if one["package"] == "volcorr"])
     return results
+
+
+def predict(results: list[dict[str, Any]]) -> None:
+    """Set how much dearer later sizes are than the first two say, by pixels and by bins, times angles."""
+    if len(results) > 2:
+        costs = np.linalg.solve([one["terms"] for one in results[:2]], [one["cpu_ms"] for one in results[:2]])
+        for one in results[2:]:
+            one["to_prediction"] = one["cpu_ms"] / float(np.dot(one["terms"], costs))
 
 
 def measure_latency(options: Any) -> list[dict[str, Any]]:
@@ -150,6 +161,7 @@ TABLES = {
         "mean": "{mean:.4f}",
         "volcorr is faster by (CPU)": "{faster:.1f}",
         "(wall)": "{faster_wall:.1f}",
+        "CPU to the prediction from the first two": "{to_prediction:.2f}",
     },
     "latency": {"one slice of": "{case}", "ms": "{wall_ms:.0f}"},
 }

@@ -7,9 +7,10 @@ neighbours are replaced.
 """
 
 import logging
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
@@ -129,29 +130,34 @@ def find_start_values(
     """
     if not len(points):
         return StartValues(np.empty((0, 3, 4)), 0.0)
-    registration = None if search is not None else _register(pyramid, threads)
+    # side by side: a registration that is found at once has little to share out
+    jobs: list[Callable[[], Any]] = [
+        lambda: None if search is not None else _register(pyramid, threads),
+        lambda: ([level.grey(1) for level in pyramid.levels], float(fine_detail(pyramid.reference))),
+    ]
+    registration, (greys, detail) = run_blocks(lambda job: job(), jobs, threads=threads)
     wide = search if search is not None else tuple(n / 4 for n in pyramid.reference.shape)
     region = points.min(axis=0), points.max(axis=0)
     found = registration is not None and registration.found
     field: LevelField | None = None
-    for level in pyramid.levels:
+    for level, pair in zip(pyramid.levels, greys, strict=True):
         positions = _level_grid(level, region)
         guess = _guess(level, positions, field, registration)
         reach = np.full(3, NEAR)
         if field is None and not found:
             reach = np.ceil(np.asarray(wide) / level.factor).astype(int) + 1
         full = pyramid.reference if level is pyramid.levels[-1] else None
-        field = _measure_level(level, full, positions, guess, reach, threads=threads, progress=progress)
+        field = _measure_level(level, pair, full, positions, guess, reach, threads=threads, progress=progress)
     assert field is not None  # there is always one level
     start = field.evaluate(points.astype(np.float64))
     if not found or (registration is not None and registration.distinctness < SETTLED):
-        start[_repeat(pyramid.levels[-1], field, points, threads)] = np.nan
-    return StartValues(start, float(np.fmin(field.noise, fine_detail(pyramid.reference))))
+        start[_repeat(greys[-1][0], field, points, threads)] = np.nan
+    return StartValues(start, float(np.fmin(field.noise, detail)))
 
 
-def _repeat(level: Level, field: LevelField, points: "NDArray[np.int64]", threads: int | None) -> "NDArray[np.bool_]":
+def _repeat(finest: Grey, field: LevelField, points: "NDArray[np.int64]", threads: int | None) -> "NDArray[np.bool_]":
     """Tell where the texture of the reference repeats itself within a few voxels."""
-    volume = np.nan_to_num(np.asarray(level.grey(threads)[0].voxels[:]), nan=0.0)
+    volume = np.nan_to_num(np.asarray(finest.voxels[:]), nan=0.0)
     half = np.minimum(HALF, (np.asarray(volume.shape) - 3) // 4)
     reach = np.minimum(ECHO, (np.asarray(volume.shape) - 2 * half - 1) // 2)
     nodes = field.grid.points()
@@ -206,6 +212,7 @@ def _level_grid(level: Level, region: "tuple[NDArray[np.int64], NDArray[np.int64
 
 def _measure_level(
     level: Level,
+    pair: tuple[Grey, Grey],
     full: Grey | None,
     grid: Grid,
     guess: "NDArray[np.float64]",
@@ -216,10 +223,10 @@ def _measure_level(
 ) -> LevelField:
     """Refine the points of a level, look for those that fail, and replace what remains by its neighbours.
 
-    The noise is measured where the `full` volume is given.
+    `pair` holds its volumes. The noise is measured where the `full` volume is given.
     """
     factor, points = np.asarray(level.factor, np.float64), grid.points()
-    reference, deformed = level.grey(threads)
+    reference, deformed = pair
     smallest = np.minimum(reference.shape, deformed.shape)
     half = np.minimum(HALF, (smallest - 3) // 4)
     matching = Matching(

@@ -19,6 +19,8 @@ from volio.threads import ONE_THREAD
 HERE = str(Path(__file__).parent)
 SCRIPT = """
 import sys
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell turns it off
 sys.path.append({here!r})
 from volio_worker_tasks import leave_pid
 from volio import run_blocks

@@ -112,7 +112,8 @@ def test_commands_can_be_called_from_python(volcorr) -> None:
 def test_a_stopped_run_leaves_no_result_and_says_so(tmp_path: Path, scans: Path, reason: signal.Signals) -> None:
     """A real signal, while the figures are drawn: after all the rest was written."""
     program = (
-        "import sys, time, pathlib, volcorr.cli.dvc as dvc\n"
+        "import signal, sys, time, pathlib, volcorr.cli.dvc as dvc\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # in the background a shell turns it off
         "from volcorr.cli import main\n"
         "def wait(*args):\n"
         "    print('drawing', flush=True)\n"
