@@ -254,7 +254,7 @@ def draw(rows: list[Row], path: Path) -> None:
         | {"xscale": "log", "yscale": "log", "reverse": True, "title": "compression by 2 %, 8 bits"},
     ]
     lines = ["largest mean error of a component, and standard deviation, for subsets of 33³; the bound is Cramér-Rao's"]
-    draw_curves(panels, path, title="Errors on motions that are known exactly", lines=lines)
+    draw_curves(panels, path, title="Errors on motions that are known exactly", lines=lines, legend_in=1)
 
 
 def main() -> None:

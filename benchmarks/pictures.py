@@ -27,8 +27,9 @@ def draw_curves(
     title: str,
     lines: Sequence[str],
     columns: int = 2,
+    legend_in: int = 0,
 ) -> None:
-    """Draw panels of curves with one legend.
+    """Draw panels of curves with one legend, in the panel of that number.
 
     Each panel is a dict of `curves` (name to (x, y) or (x, y, spread)), `xlabel` and `ylabel`, and, if wanted, `title`,
     `xscale`, `yscale`, `xlim`, `ylim`, `level` (a dashed horizontal line), `reverse` (x falls to the right) and
@@ -72,7 +73,7 @@ def draw_curves(
         axes.spines[["top", "right"]].set_visible(False)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()
-    grid[0, 0].legend(handles=list(handles.values()), labels=list(handles), loc="best")
+    grid.flat[legend_in].legend(handles=list(handles.values()), labels=list(handles), loc="best")
     save_figure(figure, path)
 
 

@@ -18,7 +18,7 @@ ever raised.
 
 import numpy as np
 
-from porosity._kernels_rows import BLOCK_BYTES, QUEUE, paint_queue, paint_rim, paint_rows, raise_block
+from porosity._kernels_rows import QUEUE, WIDE, paint_queue, paint_rim, paint_rows, raise_block
 from volio.jit import inner, jit
 from volio.simd import LANES, at_least, bits, first_bit, highest, load, pointer, select, splat, store
 
@@ -98,7 +98,7 @@ def _find_box(field, z, y, x, value, weights, per, box):
 @inner
 def _paint_box(flat, rows, width, z, y, x, value, weights, box):
     """Paint what is inside the box and the ball."""
-    kind, lanes = flat.dtype.type, BLOCK_BYTES // flat.itemsize
+    kind, lanes = flat.dtype.type, WIDE if flat.itemsize == 2 else WIDE // 2
     wz, wy, wx = weights[0], weights[1], weights[2]
     per_y, per_x = 1.0 / wy, 1.0 / wx
     z_low, z_high, y_low, y_high, x_low, x_high = box[0], box[1], box[2], box[3], box[4], box[5]
@@ -153,11 +153,9 @@ def _find_rivals(leads, lengths, value, larger):
         if best < -1e8:
             return number
         is_best = splat(best)
-        low, high = (
-            bits(one == is_best) | bits(two == is_best) << 8,
-            bits(three == is_best) | bits(four == is_best) << 8,
-        )
-        k = first_bit(low | high << 16)
+        low = bits(one == is_best) | bits(two == is_best) << LANES
+        high = bits(three == is_best) | bits(four == is_best) << LANES
+        k = first_bit(low | high << 2 * LANES)
         larger[number, 0], larger[number, 1], larger[number, 2] = k // 9 - 1, k // 3 % 3 - 1, k % 3 - 1
         larger[number, 3] = value + np.int64(leads[k])
         leads[32 + k] = -1e9

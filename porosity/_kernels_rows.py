@@ -94,7 +94,7 @@ def _queue_piece(flat, line, start, end, value, queue, queued):
 @inner
 def paint_queue(flat, queue, queued):
     """Paint the pieces of rows that were queued: by now they are in the cache."""
-    kind, lanes = flat.dtype.type, 16 if flat.itemsize == 2 else 8  # BLOCK_BYTES, without a division
+    kind, lanes = flat.dtype.type, WIDE if flat.itemsize == 2 else WIDE // 2
     for k in range(queued):
         place, count, value = queue[0, k], queue[1, k], kind(queue[2, k])
         while count > 0:

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from volio.jit import inlined
-from volio.simd import LANES, floor, lane, lane_numbers, load, select, splat, store
+from volio.simd import LANES, at_most, floor, lane, lane_numbers, load, select, splat, store
 
 CUBIC, QUINTIC = 3, 5
 #: Voxels before and behind the integer position that a spline reaches.
@@ -194,7 +194,7 @@ def sample_row(c, at, sz, sy, quintic, weights, constant, slope, curvature, firs
     last = splat(first + count - 1)
     for block in range(0, count, LANES):
         x = splat(first + block) + lane_numbers()
-        x = select(last < x, last, x)
+        x = at_most(x, last)
         pz, py, px = cz + gz * x, cy + gy * x, cx + gx * x
         if curved:
             square = x * x

@@ -42,11 +42,9 @@ class Level:
     deformed_mask: Averaged | None
     factor: Triple
 
-    def grey(self, threads: int | None = None) -> tuple[Grey, Grey]:
+    def grey(self) -> tuple[Grey, Grey]:
         """Return the two volumes as the refinement takes them."""
-        both = [(self.reference, self.mask), (self.deformed, self.deformed_mask)]
-        reference, deformed = run_blocks(lambda volume: _as_grey(*volume), both, threads=threads)
-        return reference, deformed
+        return _as_grey(self.reference, self.mask), _as_grey(self.deformed, self.deformed_mask)
 
     def coarser(self, threads: int | None) -> "Level | None":
         """Return the level above, or None where the volumes are too small."""

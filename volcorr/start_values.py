@@ -133,7 +133,7 @@ def find_start_values(
     # side by side: a registration that is found at once has little to share out
     jobs: list[Callable[[], Any]] = [
         lambda: None if search is not None else _register(pyramid, threads),
-        lambda: ([level.grey(1) for level in pyramid.levels], float(fine_detail(pyramid.reference))),
+        lambda: ([level.grey() for level in pyramid.levels], float(fine_detail(pyramid.reference))),
     ]
     registration, (greys, detail) = run_blocks(lambda job: job(), jobs, threads=threads)
     wide = search if search is not None else tuple(n / 4 for n in pyramid.reference.shape)

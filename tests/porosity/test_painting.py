@@ -1,5 +1,8 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from porosity.distance import inner_part, new_map
@@ -13,6 +16,15 @@ def test_the_reach_is_that_of_the_open_ball() -> None:
     assert reach_of(0, (1, 1, 1)) == (0, 0, 0)
 
 
+def brute_force(values: NDArray[Any], weights: tuple[int, int, int]) -> NDArray[Any]:
+    """Paint all balls of each value, the largest last."""
+    truth = np.zeros(values.shape, int)
+    for level in np.unique(values[values > 0]):
+        distance = ndimage.distance_transform_edt(values < level, sampling=np.sqrt(weights)) ** 2
+        truth[np.rint(distance) < level] = level
+    return truth
+
+
 @pytest.mark.parametrize("kind", ["uint16", "int32"])
 @pytest.mark.parametrize("threads", [1, 4])
 def test_any_map_of_values_is_painted(kind: str, threads: int) -> None:
@@ -23,11 +35,22 @@ def test_any_map_of_values_is_painted(kind: str, threads: int) -> None:
     field = new_map(shape, kind)
     inner_part(field)[:] = values
     found = inner_part(paint_balls(field, weights, 59, threads=threads))
-    truth = np.zeros(shape, int)
-    for level in np.unique(values[values > 0]):
-        distance = ndimage.distance_transform_edt(values < level, sampling=np.sqrt(weights)) ** 2
-        truth[np.rint(distance) < level] = level
-    np.testing.assert_array_equal(found, truth)
+    np.testing.assert_array_equal(found, brute_force(values, weights))
+
+
+@pytest.mark.parametrize("weights", [(1, 1, 1), (2, 1, 3)])
+def test_large_balls_side_by_side_are_painted_to_their_rims(weights: tuple[int, int, int]) -> None:
+    """Cells so large that the balls of larger neighbours are left out row by row, also where these only just reach."""
+    rng = np.random.default_rng(2)
+    shape = (64, 70, 61)
+    values = np.zeros(shape, int)
+    for middle in (24, 36):
+        part = tuple(slice(middle - 4, middle + 4) for _ in shape)
+        values[part] = np.where(rng.random((8, 8, 8)) < 0.4, rng.integers(860, 880, (8, 8, 8)), 0)
+    field = new_map(shape, "uint16")
+    inner_part(field)[:] = values
+    found = inner_part(paint_balls(field, weights, 879, threads=1))
+    np.testing.assert_array_equal(found, brute_force(values, weights))
 
 
 def test_centres_keep_to_their_ranges() -> None:

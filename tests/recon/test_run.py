@@ -218,9 +218,9 @@ def test_a_killed_run_goes_on_and_gives_the_same_volume(settings: ReconSettings)
     assert left(settings) == ["out.ome.zarr", "undisturbed.ome.zarr"]
 
 
-def test_a_scan_that_was_changed_is_not_gone_on_with(
-    settings: ReconSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def stop_before_writing(settings: ReconSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End a run when all slices are made and none is written."""
+
     def stop(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
@@ -228,6 +228,12 @@ def test_a_scan_that_was_changed_is_not_gone_on_with(
         patch.setattr("recon.run.write", stop)
         with pytest.raises(KeyboardInterrupt):
             run_recon(settings)
+
+
+def test_a_scan_that_was_changed_is_not_gone_on_with(
+    settings: ReconSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop_before_writing(settings, monkeypatch)
     assert "the same command with --resume goes on after them" in caplog.text
     assert left(settings) == [".out.ome.zarr.blocks"]
     os.utime(settings.scan)
@@ -240,13 +246,7 @@ def test_a_scan_that_was_changed_is_not_gone_on_with(
 
 
 def test_what_was_decided_is_not_decided_again(settings: ReconSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*args: object, **options: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("recon.run.write", stop)
-        with pytest.raises(KeyboardInterrupt):
-            run_recon(settings)
+    stop_before_writing(settings, monkeypatch)
     monkeypatch.setattr("recon.run.decide", lambda *_, **__: pytest.fail("it was decided before"))
     summary = run_recon(replace(settings, resume=True))
     assert (summary.earlier, summary.center) == (ROWS, 32.4)
