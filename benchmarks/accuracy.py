@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from acquisition import BlobTexture, Motion, compress, rotate, translate
-from benchmarks.engines import Outcome, PointGrid, make_parser, run_peer, run_volcorr, save_report, tabulate
+from benchmarks.engines import Outcome, PointGrid, add_keep, make_parser, run_peer, run_volcorr, save_report, tabulate
 from benchmarks.pairs import STD, record
 from benchmarks.pictures import draw_curves
 from benchmarks.realisations import make_tables, measure_strain, repeat_noise
@@ -145,7 +145,9 @@ def judge(outcome: Outcome, truth: np.ndarray, case: Case, *, snr: Any, subset: 
     )
 
 
-def measure(plan: Plan, *, threads: int, peers: Path | None, packages: list[str]) -> list[Row]:
+def measure(
+    plan: Plan, *, threads: int, peers: Path | None, packages: list[str], keep: Path | None = None
+) -> list[Row]:
     """Run every case."""
     rows: list[Row] = []
     textures = {s: BlobTexture.random(s, rng=7) for s in (plan.shift_shape, plan.shape)}
@@ -167,7 +169,7 @@ def measure(plan: Plan, *, threads: int, peers: Path | None, packages: list[str]
                     for name in packages if peers is not None else ():
                         # spam is spared the search for whole voxels, which would take minutes a case
                         start = np.rint(truth) if name == "spam" else None
-                        outcomes.append(run_peer(name, peers, *pair, grid, start=start, **common))
+                        outcomes.append(run_peer(name, peers, *pair, grid, start=start, keep=keep, **common))
                 bound = find_bound(powers[case.shape], snr, subset)
                 for outcome in outcomes:
                     rows.append(judge(outcome, truth, case, snr=snr, subset=subset, bound=bound))
@@ -260,6 +262,7 @@ def draw(rows: list[Row], path: Path) -> None:
 def main() -> None:
     """Run from the command line."""
     parser = make_parser(__doc__, "accuracy", packages=("al-dvc", "spam"))
+    add_keep(parser)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("volcorr").setLevel(logging.WARNING)
@@ -269,7 +272,7 @@ def main() -> None:
         size=plan.noise_size, snrs=snrs, count=plan.realisations, subset=PEER_SUBSET, threads=options.threads
     )
     strain = measure_strain(size=plan.shape[0], subsets=plan.subsets, threads=options.threads)
-    rows = measure(plan, threads=options.threads, peers=options.peers, packages=options.packages)
+    rows = measure(plan, threads=options.threads, peers=options.peers, packages=options.packages, keep=options.keep)
     report = {"rows": [asdict(row) for row in rows], "noise": noise, "strain": strain}
     joined = join_shifts(rows)
     report["table"] = [asdict(row) for row in joined]

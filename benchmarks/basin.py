@@ -24,6 +24,7 @@ from benchmarks.engines import (
     STARTS,
     Outcome,
     PointGrid,
+    add_keep,
     make_parser,
     markdown_table,
     run_peer,
@@ -81,7 +82,7 @@ def run(name: str, pair: Pair, grid: PointGrid, options: Any) -> Outcome:
     if name == "volcorr":
         return run_volcorr(*pair, grid, **common)
     volumes = tuple(volume.astype(np.float32) for volume in pair)
-    return run_peer(name, options.peers, *volumes, grid, may_fail=True, **common, **STARTS[name])
+    return run_peer(name, options.peers, *volumes, grid, may_fail=True, keep=options.keep, **common, **STARTS[name])
 
 
 def measure(options: Any, size: int) -> list[dict[str, Any]]:
@@ -145,6 +146,7 @@ def main() -> None:
     parser = make_parser(__doc__, "basin", packages=("al-dvc",))
     parser.add_argument("--size", type=int, help="edge of the volumes in voxels; 160 without it")
     parser.add_argument("--spacing", type=int, default=12)
+    add_keep(parser)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("volcorr").setLevel(logging.WARNING)

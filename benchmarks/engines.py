@@ -5,7 +5,9 @@ The peers live in an environment of their own, are called through their public f
 """
 
 import argparse
+import hashlib
 import json
+import shutil
 import subprocess
 import tempfile
 import time
@@ -118,6 +120,14 @@ def run_volcorr(
     return Outcome(engine, u, sigma, wall, cpu, stages, number)
 
 
+def fingerprint(paths: Iterable[Path]) -> str:
+    """Return a digest of the contents of files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def run_peer(
     engine: str,
     python: Path,
@@ -131,12 +141,14 @@ def run_peer(
     mask: np.ndarray | None = None,
     start: np.ndarray | None = None,
     may_fail: bool = False,
+    keep: Path | None = None,
     **settings: Any,
 ) -> Outcome:
     """Correlate with a peer, in the environment of the interpreter `python`.
 
     `wanted` (n,) says which points are asked for; `start` (n, 3) are displacements to start from, for peers that
     take them; `settings` go to the peer's program. A peer that ends with an error found nothing if it `may_fail`.
+    `keep` is a folder where answers stay: the same question is not asked again (its times are those of that time).
     """
     program = Path(__file__).parent / "peers" / PEERS[engine]
     chosen = np.ones(len(grid.points), bool) if wanted is None else wanted
@@ -148,13 +160,19 @@ def run_peer(
         request = settings | {"ranges": grid.ranges, "spacing": grid.spacing, "count": grid.count}
         request |= {"half": subset_size // 2, "threads": threads}
         Path(folder, "settings.json").write_text(json.dumps(request))
-        done = subprocess.run([python, program, folder], capture_output=True, text=True, check=False)
-        if done.returncode != 0 and may_fail:
-            print(f"{engine} failed: {done.stderr.strip()[-300:]}", flush=True)
-            return Outcome(engine, np.full((len(grid.points), 3), np.nan), None, np.nan, np.nan)
-        if done.returncode != 0:
-            raise SystemExit(f"{engine} failed: {done.stderr.strip()[-2000:]}")
-        with np.load(Path(folder, "result.npz")) as result:
+        answer = Path(folder, "result.npz")
+        kept = keep / f"{engine}-{fingerprint([program, *sorted(Path(folder).iterdir())])}.npz" if keep else answer
+        if not kept.exists():
+            done = subprocess.run([python, program, folder], capture_output=True, text=True, check=False)
+            if done.returncode != 0 and may_fail:
+                print(f"{engine} failed: {done.stderr.strip()[-300:]}", flush=True)
+                return Outcome(engine, np.full((len(grid.points), 3), np.nan), None, np.nan, np.nan)
+            if done.returncode != 0:
+                raise SystemExit(f"{engine} failed: {done.stderr.strip()[-2000:]}")
+            if keep:
+                keep.mkdir(parents=True, exist_ok=True)
+                shutil.move(answer, kept)
+        with np.load(kept) as result:
             found = dict(result)
     u = np.where(found["valid"][:, None] & chosen[:, None], found["u"], np.nan)
     stages = json.loads(str(found["stages"]))
@@ -212,6 +230,11 @@ def make_parser(text: str | None, name: str, *, packages: tuple[str, ...] = ()) 
         parser.add_argument("--peers", type=Path, help="Python of an environment with spam and al-dvc")
         parser.add_argument("--packages", nargs="*", choices=PEERS, default=list(packages), help="which of them")
     return parser
+
+
+def add_keep(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the option to keep what other packages answered: for benchmarks that do not compare times."""
+    parser.add_argument("--keep", type=Path, help="folder where the answers of the packages stay for another run")
 
 
 def save_report(path: Path, report: Mapping[str, Any], table: str) -> None:

@@ -24,6 +24,7 @@ from benchmarks.engines import (
     STARTS,
     Outcome,
     PointGrid,
+    add_keep,
     make_parser,
     run_peer,
     run_volcorr,
@@ -87,11 +88,12 @@ def correlate_all(
     outcomes = [run_volcorr(*pair, grid, **common)]
     outcomes.append(run_volcorr(*pair, grid, spline="quintic", engine="volcorr quintic", **common))
     packages = options.packages if options.peers is not None else []
+    asked = common | {"wanted": wanted, "keep": options.keep}
     if "al-dvc" in packages:
-        outcomes.append(run_peer("al-dvc", options.peers, *pair, grid, wanted=wanted, **common))
+        outcomes.append(run_peer("al-dvc", options.peers, *pair, grid, **asked))
     if "spam" in packages:
         matched = [pair[0].astype(np.float32), match_grey(pair[1], pair[0], core)]
-        outcomes.append(run_peer("spam", options.peers, *matched, grid, wanted=wanted, **common, **STARTS["spam"]))
+        outcomes.append(run_peer("spam", options.peers, *matched, grid, **asked, **STARTS["spam"]))
     return outcomes
 
 
@@ -225,6 +227,7 @@ def main() -> None:
     parser.add_argument("--slices", type=int, help="use only the first slices; 256 without it")
     parser.add_argument("--subset-size", type=int, default=33)
     parser.add_argument("--spacing", type=int, help="distance between points; 8 without it")
+    add_keep(parser)
     options = parser.parse_args()
     spacing = options.spacing or (32 if options.quick else 8)
     slices = options.slices or (112 if options.quick else 256)

@@ -27,6 +27,7 @@ from volcorr.grid import (
 )
 from volcorr.icgn import Matching, Refined
 from volcorr.interpolation import SplineName
+from volcorr.interpolation_error import interpolation_error, measure_amplitudes
 from volcorr.point_blocks import Measurement, cut_grid
 from volcorr.pyramid import Pyramid, make_pyramid
 from volcorr.repair import repair
@@ -53,6 +54,8 @@ logger = logging.getLogger(__name__)
 
 #: Share of the free memory that is used where no limit is given.
 MEMORY_SHARE = 0.5
+#: How far the error of interpolation may be from what is taken off, as a share of it.
+UNSURE = 0.4
 
 
 def correlate(
@@ -137,8 +140,9 @@ def correlate(
     -------
     xarray.Dataset
         The field (see `volcorr.fields`): ``u_*`` and ``sigma_*`` in the unit of the voxel size, ``cc``,
-        ``iterations`` and ``status``, with dimensions (z, y, x); and the scalar coordinate ``static_contrast``, see
-        `volcorr.static_pattern`.
+        ``iterations`` and ``status``, with dimensions (z, y, x); and the scalar coordinates ``static_contrast``, see
+        `volcorr.static_pattern`, and ``interpolation_error``, the most that was taken off a displacement because of
+        the interpolation (voxels), see `volcorr.interpolation_error`.
 
     Raises
     ------
@@ -206,6 +210,7 @@ def correlate(
 
         tries = repair(found, grid, again)
     static = _look_for_static_pattern(measurement, points, found)
+    error = _correct_interpolation(measurement, points, found)
     logger.info("%d of %d points valid, %d tried again", np.sum(found.status == 0), len(points), tries)
     attrs = {
         "unit": unit,
@@ -226,7 +231,7 @@ def correlate(
         "search_voxels": "automatic" if reach is None else list(reach),
         "software": f"volcorr {version('volcorr')}",
     }
-    return _to_fields(found, grid, attrs).assign_coords(static_contrast=static)
+    return _to_fields(found, grid, attrs).assign_coords(static_contrast=static, interpolation_error=error)
 
 
 def _start_values(
@@ -265,6 +270,20 @@ def _look_for_static_pattern(measurement: Measurement, points: "NDArray[np.int64
             100 * contrast,
         )
     return contrast
+
+
+def _correct_interpolation(measurement: Measurement, points: "NDArray[np.int64]", found: Refined) -> float:
+    """Take off the error of interpolation, add what may be left of it to sigma; return its largest amplitude."""
+    matching = measurement.matching
+    valid = np.flatnonzero(found.status == Status.VALID)
+    measured, degree = found.take(valid), matching.interpolation.degree
+    amplitudes = measure_amplitudes(measurement.reference, points[valid], measured, matching.half, degree)
+    error, deviation = interpolation_error(measured, matching.half, amplitudes)
+    found.parameters[valid, :, 0] -= error
+    found.sigma[valid] = np.hypot(measured.sigma, UNSURE * deviation)
+    largest = float(np.abs(amplitudes).max())
+    logger.info("interpolation: up to %.2g voxel taken off", largest)
+    return largest
 
 
 @contextmanager
