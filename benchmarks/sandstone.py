@@ -9,8 +9,7 @@ so it gets the second scan with mean and standard deviation in the core matched 
 
 `Repeatability`: the intact scan is moved by a known part of a voxel in Fourier space and correlated again. The same
 field must come out, less that shift (and less what a linear field changes over it); what is left is compared with the
-uncertainty that is stated. The noise of the scans stays the same: what is left is the error of interpolation, which the
-stated uncertainty does not hold.
+uncertainty that is stated. The noise of the scans stays the same: what is left is what interpolation does to them.
 """
 
 import itertools

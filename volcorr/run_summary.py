@@ -91,7 +91,11 @@ def summarise(
         steps=tuple(_step(field) for field in each_step(fields)) if series else (),
         stopped=stopped,
         figures=figures,
-        notes=(*_notes(settings, resolved, voxel_size_of(fields), blocks, earlier), *_static_notes(fields)),
+        notes=(
+            *_notes(settings, resolved, voxel_size_of(fields), blocks, earlier),
+            *_interpolation_notes(fields),
+            *_static_notes(fields),
+        ),
     )
 
 
@@ -148,6 +152,14 @@ def _notes(
             f"{earlier} of {blocks} blocks were finished by an earlier run, so the speed is not that of this one"
         )
     return tuple(notes)
+
+
+def _interpolation_notes(fields: "xr.Dataset") -> tuple[str, ...]:
+    """Line on what was taken off because of the interpolation, where it is more than the tolerance."""
+    largest = float(fields["interpolation_error"].max())
+    if largest < fields.attrs["tolerance_voxels"]:
+        return ()
+    return (f"the texture is fine: up to {largest:.2g} voxel was taken off the displacement for the interpolation",)
 
 
 def _static_notes(fields: "xr.Dataset") -> tuple[str, ...]:

@@ -57,6 +57,14 @@ def test_summary_is_what_the_file_holds(run: Run) -> None:
     assert set(summary.uncertainty) == {"sigma_z", "sigma_y", "sigma_x"}
 
 
+def test_what_is_taken_off_for_the_interpolation_is_said(settings: DvcSettings, tmp_path: Path) -> None:
+    summary = run_dvc(replace(settings, output=tmp_path / "out", tolerance=1e-5))
+    fields = open_fields(tmp_path / "out")
+    error = float(fields["interpolation_error"])
+    assert 1e-5 < error < 1e-2
+    assert any(f"up to {error:.2g} voxel was taken off" in note for note in summary.notes)
+
+
 def test_config_holds_what_was_used(result: Path, scans: Path) -> None:
     settings = read_config(result / "config.toml", output="other")
     assert settings.reference == scans / "reference.tif"
