@@ -143,7 +143,8 @@ def _read(reference: Grey, point: "NDArray[np.int64]", reach: "NDArray[np.int64]
 
 def _power(values: "NDArray[np.float64]", axis: int) -> "NDArray[np.float64]":
     """Return the mean power spectrum of the lines along an axis; white noise of variance 1 gives 1 everywhere."""
-    lines = np.moveaxis(values, axis, -1)
+    # every second line will do
+    lines = np.moveaxis(values, axis, -1)[::2, ::2]
     window = np.hanning(lines.shape[-1] + 2)[1:-1]
     spectrum = np.abs(np.fft.rfft(lines * window)) ** 2 / np.sum(window**2)
     return np.asarray(spectrum.mean(axis=(0, 1)))
