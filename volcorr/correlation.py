@@ -261,6 +261,7 @@ def _look_for_static_pattern(measurement: Measurement, points: "NDArray[np.int64
         measurement.deformed,
         points[valid],
         found.parameters[valid][:, :, 0],
+        found.parameters[valid][:, :, 1:4],
         measurement.matching.half,
     )
     if contrast > 0:

@@ -26,8 +26,12 @@ LARGEST = 8
 SIGNIFICANT, CLEARLY_MORE = 4.0, 2.0
 #: By how much the weights of the cubic spline through values fall from voxel to voxel, 2 - sqrt(3).
 SPLINE_DECAY = 0.268
+#: Least contrast that is spoken of, as a share of the texture's.
+LEAST = 0.02
 #: Voxels around it that the interpolation reads.
 MARGIN = 4
+#: What a gradient may move the rim of what is looked at, in voxels, before it is heeded.
+RIGID = 0.1
 
 
 def static_contrast(
@@ -35,6 +39,7 @@ def static_contrast(
     deformed: Grey,
     points: "NDArray[np.int64]",
     displacement: "NDArray[np.float64]",
+    gradient: "NDArray[np.float64]",
     half: tuple[int, int, int],
 ) -> float:
     """Return the contrast of what does not move as a share of the contrast of the texture.
@@ -47,6 +52,8 @@ def static_contrast(
         Voxel positions z, y, x in the reference that were found.
     displacement : (n, 3) float64 array
         Where they went, in voxels.
+    gradient : (n, 3, 3) float64 array
+        Its derivatives there: row a along the axes of the displacement, column b along z, y, x.
     half : three ints
         Half edges of the subsets.
 
@@ -62,7 +69,9 @@ def static_contrast(
     if len(rows) < FEWEST:
         return float("nan")
     rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int)]
-    shared = np.array([_shared(reference, deformed, points[row], displacement[row], reach) for row in rows])
+    shared = np.array(
+        [_shared(reference, deformed, points[row], displacement[row], gradient[row], reach) for row in rows]
+    )
     shared = shared[np.isfinite(shared).all(axis=1)]
     if len(shared) < FEWEST:
         return float("nan")
@@ -70,7 +79,7 @@ def static_contrast(
     # a ring is the same further along the axis of rotation: the axis with the least in common is the one to compare
     by_chance = max(0.0, np.reshape(elsewhere, (3, 2)).max(axis=1).min())
     error = 1.25 * shared[:, 0].std() / np.sqrt(len(shared))
-    return float(np.sqrt(here)) if here > max(SIGNIFICANT * error, CLEARLY_MORE * by_chance, noise) else 0.0
+    return float(np.sqrt(here)) if here > max(SIGNIFICANT * error, CLEARLY_MORE * by_chance, noise, LEAST**2) else 0.0
 
 
 def _shared(
@@ -78,6 +87,7 @@ def _shared(
     deformed: Grey,
     point: "NDArray[np.int64]",
     step: "NDArray[np.float64]",
+    gradient: "NDArray[np.float64]",
     reach: "NDArray[np.int64]",
 ) -> list[float]:
     """Return what the two remainders share, as a share of the variance of the texture.
@@ -85,8 +95,10 @@ def _shared(
     First their covariance at the same place, then the most of it that noise can make (which the interpolation spreads
     over the motion, see `volcorr.interpolation`), then their covariance at lags along the axes.
     """
-    before, after = (_read(grey, point, np.zeros(3), reach) for grey in (reference, deformed))
-    earlier, later = _read(reference, point, -step, reach), _read(deformed, point, step, reach)
+    rest, forward = np.eye(3), np.eye(3) + gradient
+    back = np.asarray(np.linalg.inv(forward), np.float64)
+    before, after = (_read(grey, point, np.zeros(3), rest, reach) for grey in (reference, deformed))
+    earlier, later = _read(reference, point, -back @ step, back, reach), _read(deformed, point, step, forward, reach)
     if before is None or after is None or earlier is None or later is None:
         return [np.nan] * 8
     a, b = _remainder(after, earlier), _remainder(before, later)
@@ -105,14 +117,27 @@ def _remainder(values: "NDArray[np.float64]", explained: "NDArray[np.float64]") 
 
 
 def _read(
-    grey: Grey, point: "NDArray[np.int64]", step: "NDArray[np.float64]", reach: "NDArray[np.int64]"
+    grey: Grey,
+    point: "NDArray[np.int64]",
+    step: "NDArray[np.float64]",
+    turn: "NDArray[np.float64]",
+    reach: "NDArray[np.int64]",
 ) -> "NDArray[np.float64] | None":
-    """Return the grey around a place that is `step` from a voxel, interpolated there; None if a voxel is bad."""
+    """Return the grey at ``point + step + turn @ r`` for the voxels r within reach; None if a voxel is bad."""
     whole = np.rint(step).astype(np.int64)
-    low, high = point + whole - reach - MARGIN, point + whole + reach + MARGIN + 1
+    bend = np.abs(turn - np.eye(3)) @ reach
+    rigid = bool(bend.max() <= RIGID)
+    around = reach + MARGIN + (0 if rigid else np.ceil(bend).astype(np.int64))
+    low, high = point + whole - around, point + whole + around + 1
+    if (low < 0).any() or (high > grey.shape).any():
+        return None
     values = np.asarray(grey.voxels[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))], np.float64)
     if not np.isfinite(values).all():
         return None
+    if not rigid:
+        offsets = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"))
+        places = np.tensordot(turn, offsets, axes=1) + (around + step - whole)[:, None, None, None]
+        return np.asarray(ndimage.map_coordinates(values, places, order=3, mode="mirror"))
     for axis, part in enumerate(whole - step):
         # the interpolation is linear and separable: a matrix an axis
         moved = np.eye(values.shape[axis])

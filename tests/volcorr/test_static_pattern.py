@@ -3,7 +3,7 @@ import logging
 import numpy as np
 import pytest
 
-from acquisition import BlobTexture, translate
+from acquisition import BlobTexture, compress, rotate, translate
 from volcorr import correlate
 from volcorr.static_pattern import static_contrast
 from volcorr.windows import Grey
@@ -13,6 +13,7 @@ SHAPE = (EDGE,) * 3
 STD = 15.0
 GRID = np.stack(np.meshgrid(*[[24, 32, 40]] * 3, indexing="ij"), -1).reshape(-1, 3)
 RNG = np.random.default_rng(0)
+STILL = np.zeros((len(GRID), 3, 3))
 
 
 def grey(values):
@@ -35,7 +36,7 @@ def found(texture, shift, pattern, noise=0.7):
     a = texture.render(SHAPE) + pattern + RNG.normal(0, noise, SHAPE)
     b = texture.render(SHAPE, motion=motion) + pattern + RNG.normal(0, noise, SHAPE)
     moved = np.broadcast_to(np.asarray(shift, float), GRID.shape)
-    return static_contrast(grey(a), grey(b), GRID, moved, (8, 8, 8))
+    return static_contrast(grey(a), grey(b), GRID, moved, STILL, (8, 8, 8))
 
 
 @pytest.mark.parametrize("shift", [(0.3, -6.5, 4.8), (1.3, 2.4, -0.7), (5.2, 3.1, 0.0)])
@@ -60,13 +61,31 @@ def test_rings_along_the_motion_do_no_harm_and_are_not_reported(texture):
     assert found(texture, (7.0, 0.0, 0.0), rings(0.2)) == 0
 
 
+@pytest.mark.parametrize(
+    "motion",
+    [
+        compress(0.1, centre=(0.0, 31.5, 31.5), poisson=0.3).then(translate((-4.0, 5.0, 4.0))),
+        rotate(6.0, centre=(31.5, -20.0, 31.5)),
+    ],
+    ids=["compressed", "turned"],
+)
+def test_what_stays_is_told_from_a_strain_or_a_turn(texture, motion):
+    moved = motion.displacement(GRID)
+    gradient = np.stack([motion.displacement(GRID + step) - moved for step in np.eye(3)], axis=-1)
+    a, b = (texture.render(SHAPE, **options) + RNG.normal(0, 0.7, SHAPE) for options in ({}, {"motion": motion}))
+    assert static_contrast(grey(a), grey(b), GRID, moved, gradient, (8, 8, 8)) == 0
+    pattern = RNG.normal(0, 0.1 * STD, SHAPE)
+    contrast = static_contrast(grey(a + pattern), grey(b + pattern), GRID, moved, gradient, (8, 8, 8))
+    assert contrast == pytest.approx(0.1, rel=0.35)
+
+
 def test_too_little_motion_or_too_few_points_say_nothing(texture):
     assert np.isnan(found(texture, (0.5, 0.4, -0.3), rings(0.2)))
     a = grey(texture.render(SHAPE))
-    assert np.isnan(static_contrast(a, a, GRID[:3], np.full((3, 3), 4.0), (8, 8, 8)))
-    assert np.isnan(static_contrast(a, a, GRID, np.full(GRID.shape, 30.0), (8, 8, 8)))
+    assert np.isnan(static_contrast(a, a, GRID[:3], np.full((3, 3), 4.0), STILL[:3], (8, 8, 8)))
+    assert np.isnan(static_contrast(a, a, GRID, np.full(GRID.shape, 30.0), STILL, (8, 8, 8)))
     flat = grey(np.ones(SHAPE))
-    assert np.isnan(static_contrast(flat, flat, GRID, np.full(GRID.shape, 4.0), (8, 8, 8)))
+    assert np.isnan(static_contrast(flat, flat, GRID, np.full(GRID.shape, 4.0), STILL, (8, 8, 8)))
 
 
 def test_correlate_warns(texture, caplog):
@@ -82,7 +101,9 @@ def test_bad_voxels_are_left_out(texture):
     motion = translate((0.3, -6.5, 4.8))
     a, b = texture.render(SHAPE) + rings(0.2), texture.render(SHAPE, motion=motion) + rings(0.2)
     moved = np.broadcast_to((0.3, -6.5, 4.8), GRID.shape)
-    whole = static_contrast(grey(a), grey(b), GRID, moved, (8, 8, 8))
+    whole = static_contrast(grey(a), grey(b), GRID, moved, STILL, (8, 8, 8))
     a[20:30, 30:40, 25:30] = np.nan
-    cut = static_contrast(Grey(a, float(np.nanmean(a)), float(np.nanstd(a)), False), grey(b), GRID, moved, (8, 8, 8))
+    cut = static_contrast(
+        Grey(a, float(np.nanmean(a)), float(np.nanstd(a)), False), grey(b), GRID, moved, STILL, (8, 8, 8)
+    )
     assert cut == pytest.approx(whole, rel=0.3) or np.isnan(cut)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from volcorr.icgn import Matching
@@ -18,6 +19,26 @@ def test_rates_are_those_of_a_machine(small) -> None:
     assert 100 < small.bytes_table < 800
 
 
-def test_a_larger_subset_takes_longer(small) -> None:
-    large = measure_rates(Matching(half=(14, 14, 14)), threads=1, strain={"measure": "hencky"})
-    assert large.point > 2 * small.point
+def test_a_point_takes_what_its_refinement_takes_and_no_preparation(monkeypatch) -> None:
+    now = 0.0
+
+    def take(seconds, result=None):
+        nonlocal now
+        now += seconds
+        return result
+
+    prepared = []
+    monkeypatch.setattr("volcorr.trial.time.perf_counter", lambda: now)
+    monkeypatch.setattr("volcorr.trial.read_reference", lambda grey, box, **_: take(1e-9 * np.prod(box.shape)))
+    monkeypatch.setattr("volcorr.trial.read_coefficients", lambda grey, box, *_, **__: take(2e-9 * np.prod(box.shape)))
+
+    def refine(one, two, points, start, matching, **_):
+        prepared.append(np.prod(matching.reference_box(points).shape))
+        take(3e-9 * prepared[-1] + 1e-4 * matching.half[0] * len(points))
+
+    monkeypatch.setattr("volcorr.trial.refine", refine)
+    rates = measure_rates(Matching(half=(14, 14, 14)), threads=1, strain={"measure": "hencky"})
+    assert rates.filtered == pytest.approx(3e-9)
+    assert rates.point == pytest.approx(14e-4)
+    assert rates.level_point == pytest.approx(8e-4)
+    assert len(prepared) == 6
