@@ -38,6 +38,23 @@ def test_any_map_of_values_is_painted(kind: str, threads: int) -> None:
     np.testing.assert_array_equal(found, brute_force(values, weights))
 
 
+@pytest.mark.parametrize("step", [(0, 1, -1), (1, 0, 1), (-1, 1, 0), (1, -1, 1)])
+def test_a_ball_is_left_out_where_a_diagonal_neighbour_holds_all_of_it_and_only_there(step: tuple[int, ...]) -> None:
+    shape, middle = (17, 17, 17), np.full(3, 8)
+    grid = np.moveaxis(np.indices(shape), 0, -1)
+    here, there = (np.square(grid - place).sum(-1) for place in (middle, middle + step))
+    squares = int(np.square(step).sum())
+    for value in range(2, 27):
+        # the farthest voxel of the ball is within 2 sqrt(squares value) of where it is needed
+        for more in range(squares, squares + 2 * int(np.sqrt(squares * value)) + 3):
+            field = new_map(shape, "uint16")
+            inner_part(field)[tuple(middle)] = value
+            inner_part(field)[tuple(middle + step)] = value + more
+            found = inner_part(paint_balls(field, (1, 1, 1), value + more, threads=1))
+            truth = np.where(there < value + more, value + more, np.where(here < value, value, 0))
+            np.testing.assert_array_equal(found, truth, err_msg=f"{value} beside {value + more}")
+
+
 @pytest.mark.parametrize("weights", [(1, 1, 1), (2, 1, 3)])
 def test_large_balls_side_by_side_are_painted_to_their_rims(weights: tuple[int, int, int]) -> None:
     """Cells so large that the balls of larger neighbours are left out row by row, also where these only just reach."""
