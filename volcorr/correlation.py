@@ -54,8 +54,6 @@ logger = logging.getLogger(__name__)
 
 #: Share of the free memory that is used where no limit is given.
 MEMORY_SHARE = 0.5
-#: How far the error of interpolation may be from what is taken off, as a share of it.
-UNSURE = 0.4
 
 
 def correlate(
@@ -279,9 +277,9 @@ def _correct_interpolation(measurement: Measurement, points: "NDArray[np.int64]"
     valid = np.flatnonzero(found.status == Status.VALID)
     measured, degree = found.take(valid), matching.interpolation.degree
     amplitudes = measure_amplitudes(measurement.reference, points[valid], measured, matching.half, degree)
-    error, deviation = interpolation_error(measured, matching.half, amplitudes)
+    error, uncertainty = interpolation_error(measured, matching.half, amplitudes)
     found.parameters[valid, :, 0] -= error
-    found.sigma[valid] = np.hypot(measured.sigma, UNSURE * deviation)
+    found.sigma[valid] = np.hypot(measured.sigma, uncertainty)
     largest = float(np.abs(amplitudes).max())
     logger.info("interpolation: up to %.2g voxel taken off", largest)
     return largest

@@ -25,12 +25,14 @@ __all__ = ["interpolation_amplitude", "interpolation_error", "measure_amplitudes
 
 #: Points whose subsets are looked at.
 MOST = 24
-#: Least half edge of what is looked at around a point: fewer voxels blur the spectrum.
-SMALLEST = 16
+#: Least and largest half edge of what is looked at around a point: fewer voxels blur the spectrum, more tell no more.
+SMALLEST, LARGEST = 16, 20
 #: Share of the frequencies, the highest, whose power is taken for that of the noise.
 FLOOR = 1 / 6
 #: A subset with all its voxels.
 WHOLE = 0.999
+#: How far the error may be from what is told, as a share of it.
+UNSURE = 0.4
 
 
 def interpolation_amplitude(frequency: "NDArray[np.float64]", power: "NDArray[np.float64]", degree: int) -> float:
@@ -85,7 +87,7 @@ def measure_amplitudes(
     whole = found.share >= WHOLE
     rows = np.flatnonzero(whole if whole.any() else found.share > 0)
     rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int)]
-    reach = np.minimum(np.maximum(half, SMALLEST), (np.asarray(reference.shape) - 1) // 2)
+    reach = np.minimum(np.clip(half, SMALLEST, LARGEST), (np.asarray(reference.shape) - 1) // 2)
     looked = [(row, _read(reference, points[row], reach)) for row in rows]
     kept = [(row, values) for row, values in looked if values is not None]
     if not kept:
@@ -122,13 +124,13 @@ def interpolation_error(
     -------
     error : (n, 3) float64 array
         What was measured too much, in voxels: the mean over the subset, whose displacement is taken as linear.
-    deviation : (n, 3) float64 array
-        Its standard deviation over all parts of a voxel.
+    uncertainty : (n, 3) float64 array
+        Its standard uncertainty, for any part of a voxel.
     """
     u, gradient = found.parameters[:, :, 0], found.parameters[:, :, 1:4]
     # mean of a wave over a cuboid
     left = np.sinc(gradient * (2 * np.asarray(half) + 1)).prod(axis=2)
-    return amplitudes * left * np.sin(2 * np.pi * u), np.abs(amplitudes * left) / np.sqrt(2)
+    return amplitudes * left * np.sin(2 * np.pi * u), UNSURE * np.abs(amplitudes * left) / np.sqrt(2)
 
 
 def _read(reference: Grey, point: "NDArray[np.int64]", reach: "NDArray[np.int64]") -> "NDArray[np.float64] | None":
